@@ -1,0 +1,196 @@
+//! One connection to a peer, made once. It counts as made when the peer's SETTINGS have arrived, not before: until then
+//! nobody knows whether a gRPC server listens there. Generic over the byte stream, for tests and for TLS below.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    sync::watch,
+    time::timeout,
+};
+use tonic::transport::{Channel, Endpoint};
+
+use super::Target;
+use crate::{
+    frames::{Frames, GOAWAY, SETTINGS},
+    status::Cause,
+};
+
+/// While calls are open: a PING after so long without a frame, and so long for its answer.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+const KEEPALIVE_ANSWER: Duration = Duration::from_secs(3);
+
+/// A connection that a gRPC server answered on.
+#[derive(Clone)]
+pub struct Connection {
+    /// Sends calls; once the connection is gone it fails for good.
+    pub channel: Channel,
+    life: watch::Receiver<Life>,
+}
+
+/// The life of a connection, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Life {
+    /// No SETTINGS yet.
+    Opening,
+    Ready,
+    /// The peer sent GOAWAY: what is in flight may finish, nothing new begins.
+    GoingAway,
+    Closed,
+}
+
+impl Connection {
+    /// Connects to `target` within `patience`: name, TCP, preface and SETTINGS.
+    pub async fn open(target: &Target, patience: Duration) -> Result<Self, Cause> {
+        let opened = timeout(patience, async { Self::over(dial(target).await?, target).await }).await;
+        opened.unwrap_or(Err(Cause::Unreachable("connect timeout")))
+    }
+
+    /// Makes a connection of a byte stream. Waits for the peer as long as the peer keeps it open.
+    pub async fn over<IO>(io: IO, target: &Target) -> Result<Self, Cause>
+    where
+        IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let (watched, mut life, end) = Watched::new(io);
+        let mut once = Some(TokioIo::new(watched));
+        // tonic would reconnect by itself, without a pause; the subchannel does that, with one.
+        let connector = tower::service_fn(move |_| {
+            std::future::ready(once.take().ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected)))
+        });
+        let endpoint = Endpoint::from(target.uri().clone())
+            .http2_keep_alive_interval(KEEPALIVE)
+            .keep_alive_timeout(KEEPALIVE_ANSWER);
+        let lost = |_| end.get().copied().unwrap_or(Cause::Unreachable("closed"));
+        let channel = endpoint.connect_with_connector(connector).await.map_err(lost)?;
+        let opened = life.wait_for(|life| *life > Life::Opening).await.map(|life| *life);
+        match opened {
+            Ok(Life::Ready | Life::GoingAway) => Ok(Connection { channel, life }),
+            _ => Err(end.get().copied().unwrap_or(Cause::Unreachable("closed"))),
+        }
+    }
+
+    /// Returns once no new call can be made on this connection.
+    pub async fn gone(&self) {
+        let _ = self.life.clone().wait_for(|life| *life > Life::Ready).await;
+    }
+}
+
+/// Tries the target's addresses one after the other; the last failure counts.
+async fn dial(target: &Target) -> Result<TcpStream, Cause> {
+    let addresses = tokio::net::lookup_host(target.address()).await.map_err(|_| Cause::Unresolved)?;
+    let mut failure = Cause::Unresolved;
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                let _ = stream.set_nodelay(true);
+                return Ok(stream);
+            }
+            Err(error) => failure = Cause::of_connect(&error),
+        }
+    }
+    Err(failure)
+}
+
+/// A byte stream that notes what hyper does not tell: the peer's SETTINGS and GOAWAY, and how it ended.
+struct Watched<IO> {
+    io: IO,
+    frames: Frames,
+    heard: bool,
+    life: watch::Sender<Life>,
+    end: Arc<OnceLock<Cause>>,
+}
+
+impl<IO> Watched<IO> {
+    fn new(io: IO) -> (Self, watch::Receiver<Life>, Arc<OnceLock<Cause>>) {
+        let (life, receiver) = watch::channel(Life::Opening);
+        let end = Arc::new(OnceLock::new());
+        (Watched { io, frames: Frames::default(), heard: false, life, end: end.clone() }, receiver, end)
+    }
+
+    fn read(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return self.ended("closed");
+        }
+        self.heard = true;
+        let Watched { frames, life, end, .. } = self;
+        frames.follow(bytes, |kind| {
+            let now = *life.borrow();
+            let next = match (now, kind) {
+                // A server's connection preface is a SETTINGS frame (RFC 9113, 3.4).
+                (Life::Opening, SETTINGS) => Life::Ready,
+                (Life::Opening, _) => {
+                    let _ = end.set(Cause::NotGrpc("not HTTP/2"));
+                    Life::Closed
+                }
+                (Life::Ready, GOAWAY) => Life::GoingAway,
+                _ => return,
+            };
+            life.send_replace(next);
+        });
+    }
+
+    fn ended(&mut self, how: &'static str) {
+        let _ = self.end.set(match (*self.life.borrow(), self.heard) {
+            (Life::Opening, false) => Cause::Unreachable(how),
+            (Life::Opening, true) => Cause::NotGrpc("not HTTP/2"),
+            _ => Cause::ConnectionLost(how),
+        });
+        self.life.send_replace(Life::Closed);
+    }
+
+    fn failed(&mut self, error: &io::Error) {
+        self.ended(if error.kind() == io::ErrorKind::ConnectionReset { "reset" } else { "closed" });
+    }
+}
+
+impl<IO> Drop for Watched<IO> {
+    fn drop(&mut self) {
+        self.ended("closed");
+    }
+}
+
+impl<IO: AsyncRead + Unpin> AsyncRead for Watched<IO> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let result = ready!(Pin::new(&mut self.io).poll_read(cx, buf));
+        match &result {
+            Ok(()) => self.read(&buf.filled()[before..]),
+            Err(error) => self.failed(error),
+        }
+        Poll::Ready(result)
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> AsyncWrite for Watched<IO> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,214 @@
+//! Keeps one connection to one target: connects at start, replaces a lost connection at once, and backs off while the peer
+//! is down. Calls never wait for a backoff.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::watch,
+    task::AbortHandle,
+    time::{Instant, sleep_until},
+};
+use tracing::{info, warn};
+
+use super::{Peer, Target, connection::Connection};
+use crate::status::Cause;
+
+/// The first pause, and how it grows; each is ± 20 % so that many clients do not come at the same moment.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const GROWTH: f64 = 1.6;
+const JITTER: f64 = 0.2;
+
+/// How to connect.
+#[derive(Clone, Debug)]
+pub(super) struct Connect {
+    pub target: Target,
+    /// For name, TCP, preface and SETTINGS together.
+    pub timeout: Duration,
+    /// The longest pause between two tries.
+    pub max_backoff: Duration,
+}
+
+/// A target and the connection to it. Dropped, it stops connecting; calls in flight keep their connection.
+pub(super) struct Subchannel {
+    state: watch::Receiver<State>,
+    task: AbortHandle,
+}
+
+/// gRPC's words for it. There is no idle state.
+#[derive(Clone)]
+enum State {
+    /// The first try since the start, or since a connection was lost: calls wait for it.
+    Connecting,
+    Ready(Connection),
+    /// The last try failed. It stays so during the next ones: calls fail at once, with this.
+    TransientFailure(Failure),
+}
+
+/// Why there is no connection, and when the next try is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Failure {
+    pub cause: Cause,
+    pub next_try: Instant,
+}
+
+impl Subchannel {
+    /// Starts connecting. Needs a Tokio runtime.
+    pub fn new(connect: Connect, log: Arc<PeerLog>, peer: Peer) -> Self {
+        let (sender, state) = watch::channel(State::Connecting);
+        let task = tokio::spawn(async move { keep_connected(&connect, &sender, &log, peer).await });
+        Subchannel { state, task: task.abort_handle() }
+    }
+
+    /// A connection for one call: now, or as soon as the try under way has ended.
+    pub async fn ready(&self) -> Result<Connection, Failure> {
+        let mut state = self.state.clone();
+        let decided = state.wait_for(|state| !matches!(state, State::Connecting)).await;
+        match decided.as_deref() {
+            Ok(State::Ready(connection)) => Ok(connection.clone()),
+            Ok(State::TransientFailure(failure)) => Err(*failure),
+            // Only once the process ends.
+            Ok(State::Connecting) | Err(_) => {
+                Err(Failure { cause: Cause::Unreachable("closed"), next_try: Instant::now() })
+            }
+        }
+    }
+}
+
+impl Drop for Subchannel {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn keep_connected(connect: &Connect, state: &watch::Sender<State>, log: &PeerLog, peer: Peer) {
+    let mut backoff = Backoff::new(connect.max_backoff);
+    let mut tried_twice = false;
+    loop {
+        let cause = match Connection::open(&connect.target, connect.timeout).await {
+            Ok(connection) => {
+                let since = Instant::now();
+                state.send_replace(State::Ready(connection.clone()));
+                log.ready(peer);
+                connection.gone().await;
+                log.lost();
+                tried_twice = false;
+                // A peer that takes connections only to drop them is treated as one that is down.
+                if since.elapsed() >= FIRST_PAUSE {
+                    backoff = Backoff::new(connect.max_backoff);
+                    state.send_replace(State::Connecting);
+                    continue;
+                }
+                Cause::Unreachable("closed")
+            }
+            Err(cause) => cause,
+        };
+        // Closed before it was connected: perhaps the last act of a server that is being replaced.
+        if matches!(cause, Cause::Unreachable("closed" | "reset")) && !std::mem::replace(&mut tried_twice, true) {
+            continue;
+        }
+        tried_twice = false;
+        let next_try = Instant::now() + backoff.next();
+        state.send_replace(State::TransientFailure(Failure { cause, next_try }));
+        log.failed(peer, cause, &connect.target);
+        sleep_until(next_try).await;
+    }
+}
+
+/// The pauses between tries (gRPC connection backoff, with a shorter end: a peer is down for seconds, not minutes).
+struct Backoff {
+    next: Duration,
+    max: Duration,
+}
+
+impl Backoff {
+    fn new(max: Duration) -> Self {
+        Backoff { next: FIRST_PAUSE.min(max), max }
+    }
+
+    fn next(&mut self) -> Duration {
+        let pause = self.next;
+        self.next = pause.mul_f64(GROWTH).min(self.max);
+        pause.mul_f64(rand::random_range(1.0 - JITTER..=1.0 + JITTER))
+    }
+}
+
+/// One log line a change and process, however many workers there are. Not on the way of any call.
+#[derive(Default)]
+pub(super) struct PeerLog(Mutex<Seen>);
+
+#[derive(Default)]
+struct Seen {
+    ready: usize,
+    last: Option<(bool, Instant)>,
+}
+
+impl PeerLog {
+    fn ready(&self, peer: Peer) {
+        let mut seen = self.seen();
+        seen.ready += 1;
+        if let Some(after_ms) = seen.changed(true) {
+            info!(peer = peer.name, state = "ready", after_ms);
+        }
+    }
+
+    fn lost(&self) {
+        self.seen().ready -= 1;
+    }
+
+    fn failed(&self, peer: Peer, cause: Cause, target: &Target) {
+        let mut seen = self.seen();
+        let first = seen.last.is_none();
+        if seen.ready > 0 {
+            return;
+        }
+        match seen.changed(false) {
+            Some(_) if first => info!("{} is not up yet; will keep trying", peer.name),
+            Some(after_ms) => {
+                let cause = format!("connect {}: {cause}", target.authority());
+                warn!(peer = peer.name, state = "transient_failure", after_ms, cause);
+            }
+            None => {}
+        }
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seen {
+    /// The time since the last change, if this is one.
+    fn changed(&mut self, ready: bool) -> Option<u64> {
+        let now = Instant::now();
+        let last = self.last.filter(|(was, _)| *was != ready);
+        if self.last.is_some() && last.is_none() {
+            return None;
+        }
+        let (_, since) = self.last.replace((ready, now)).unwrap_or((ready, now));
+        u64::try_from(now.duration_since(since).as_millis()).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backs_off_within_the_contract() {
+        let mut backoff = Backoff::new(Duration::from_secs(1));
+        for expected in [200.0, 320.0, 512.0, 819.2, 1000.0, 1000.0] {
+            let pause = backoff.next().as_secs_f64() * 1000.0;
+            assert!((expected * 0.799..=expected * 1.201).contains(&pause), "{pause} around {expected}");
+        }
+    }
+
+    #[test]
+    fn logs_a_change_once() {
+        let mut seen = Seen::default();
+        let changes = [true, true, false, false, true].map(|ready| seen.changed(ready).is_some());
+        assert_eq!(changes, [true, false, true, false, true]);
+    }
+}

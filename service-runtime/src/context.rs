@@ -1,0 +1,150 @@
+//! What the layers and the handler of one call share.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
+use tokio::time::Instant;
+
+use crate::deadline::Deadline;
+
+/// The id that follows a request from hop to hop.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// W3C Trace Context.
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// W3C Trace Context, the vendors' part.
+pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+/// Who answered: `service-a/<instance>`.
+pub const SERVED_BY: HeaderName = HeaderName::from_static("served-by");
+
+/// One call: its identity, its start, and what its call to a peer came to.
+#[derive(Clone)]
+pub struct Call(Arc<Inner>);
+
+struct Inner {
+    started: Instant,
+    passed_on: Vec<(HeaderName, HeaderValue)>,
+    request_id: HeaderValue,
+    peer_call: OnceLock<PeerCall>,
+}
+
+/// What a handler's call to a peer came to, for the log line and the response headers of its own call.
+#[derive(Debug, Default)]
+pub struct PeerCall {
+    /// Where it went.
+    pub url: String,
+    /// The time the peer was given.
+    pub timeout: Duration,
+    /// Whether a request went out to it.
+    pub sent: bool,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// What went wrong, in our own words.
+    pub cause: Option<String>,
+    /// The peer's `served-by`.
+    pub served_by: Option<HeaderValue>,
+}
+
+impl Call {
+    /// Begins a call: takes over its request id or makes one, and notes what is to be passed on.
+    pub fn begin(headers: &HeaderMap) -> Self {
+        let plausible = |id: &&HeaderValue| id.len() <= 128 && id.to_str().is_ok_and(|id| !id.is_empty());
+        let request_id = headers.get(&REQUEST_ID).filter(plausible).cloned().unwrap_or_else(new_request_id);
+        let mut passed_on = vec![(REQUEST_ID, request_id.clone())];
+        for name in [TRACEPARENT, TRACESTATE] {
+            passed_on.extend(headers.get(&name).map(|value| (name, value.clone())));
+        }
+        Call(Arc::new(Inner { started: Instant::now(), passed_on, request_id, peer_call: OnceLock::new() }))
+    }
+
+    /// Since the call began.
+    pub fn elapsed(&self) -> Duration {
+        self.0.started.elapsed()
+    }
+
+    /// The id in the log, in the response and towards peers.
+    pub fn request_id(&self) -> &HeaderValue {
+        &self.0.request_id
+    }
+
+    /// The trace this call belongs to: 32 hex digits out of `traceparent`.
+    pub fn trace_id(&self) -> Option<&str> {
+        let (_, value) = self.0.passed_on.iter().find(|(name, _)| *name == TRACEPARENT)?;
+        let id = value.to_str().ok()?.split('-').nth(1)?;
+        (id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit())).then_some(id)
+    }
+
+    /// The metadata that goes on to peers; nothing else of a caller's does.
+    pub fn pass_on(&self, headers: &mut HeaderMap) {
+        headers.extend(self.0.passed_on.iter().cloned());
+    }
+
+    /// Notes what the call to a peer came to; the first note stays.
+    pub fn note(&self, peer_call: PeerCall) {
+        let _ = self.0.peer_call.set(peer_call);
+    }
+
+    /// What the call to a peer came to, once it has ended.
+    pub fn peer_call(&self) -> Option<&PeerCall> {
+        self.0.peer_call.get()
+    }
+}
+
+/// What a handler hands to its calls to peers.
+#[derive(Clone)]
+pub struct Context {
+    /// The call being handled.
+    pub call: Call,
+    /// The caller's deadline, if it set one.
+    pub deadline: Option<Deadline>,
+}
+
+impl Context {
+    /// The context of a request that came through the layers; a fresh one for a request made by hand.
+    pub fn of<T>(request: &tonic::Request<T>) -> Self {
+        Self::of_extensions(request.extensions())
+    }
+
+    fn of_extensions(extensions: &Extensions) -> Self {
+        Context {
+            call: extensions.get().cloned().unwrap_or_else(|| Call::begin(&HeaderMap::new())),
+            deadline: extensions.get().copied(),
+        }
+    }
+}
+
+fn new_request_id() -> HeaderValue {
+    let id = format!("{:016x}", rand::random::<u64>());
+    HeaderValue::try_from(id).expect("hex digits are a header value")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begin(name: HeaderName, value: &'static str) -> Call {
+        Call::begin(&HeaderMap::from_iter([(name, HeaderValue::from_static(value))]))
+    }
+
+    #[test]
+    fn takes_over_the_callers_request_id_and_passes_it_on() {
+        let mut headers = HeaderMap::new();
+        begin(REQUEST_ID, "abc").pass_on(&mut headers);
+        assert_eq!(headers[REQUEST_ID], "abc");
+    }
+
+    #[test]
+    fn makes_a_request_id_where_there_is_none() {
+        assert_eq!(begin(REQUEST_ID, "").request_id().len(), 16);
+        assert_ne!(Call::begin(&HeaderMap::new()).request_id(), Call::begin(&HeaderMap::new()).request_id());
+    }
+
+    #[test]
+    fn reads_the_trace_id_only_where_it_is_one() {
+        let call = begin(TRACEPARENT, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+        assert_eq!(call.trace_id(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
+        assert_eq!(begin(TRACEPARENT, "00-xyz-00f067aa0ba902b7-01").trace_id(), None);
+    }
+}

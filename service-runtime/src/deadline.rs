@@ -1,0 +1,183 @@
+//! Deadlines: read from the wire, kept while the call runs, passed on with a margin.
+//!
+//! On the wire there is a timeout (`grpc-timeout`), which shrinks on its way; in the program there is a deadline, an instant.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue};
+use tokio::time::{Instant, timeout_at};
+
+/// gRPC's header for the time the caller still has.
+pub const GRPC_TIMEOUT: &str = "grpc-timeout";
+
+/// What a service keeps back from its caller's time, so that it answers before the caller gives up.
+pub const MARGIN: Duration = Duration::from_millis(5);
+
+/// A timeout beyond this is as good as none; it also keeps the arithmetic on instants from overflowing.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// The instant at which a caller stops waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    at: Instant,
+    timeout: Duration,
+}
+
+/// A `grpc-timeout` that is not what gRPC says it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed;
+
+/// The deadline came before the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passed;
+
+/// Who set the deadline of a call to a peer: the difference between DEADLINE_EXCEEDED and UNAVAILABLE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetBy {
+    /// Our caller has no more time: DEADLINE_EXCEEDED.
+    Caller,
+    /// Our own cap on the call: the peer is too slow, that is UNAVAILABLE.
+    Cap,
+}
+
+impl Deadline {
+    /// The deadline `timeout` from now.
+    pub fn after(timeout: Duration) -> Self {
+        Deadline { at: Instant::now() + timeout.min(FOREVER), timeout }
+    }
+
+    /// Reads `grpc-timeout`: at most eight digits and a unit, such as `500m` (milliseconds).
+    ///
+    /// Absent is `None`; malformed is an error. Source: gRPC over HTTP/2, "Timeout".
+    pub fn read(headers: &HeaderMap) -> Result<Option<Self>, Malformed> {
+        let Some(value) = headers.get(GRPC_TIMEOUT) else {
+            return Ok(None);
+        };
+        let timeout = value.to_str().ok().and_then(parse).ok_or(Malformed)?;
+        Ok(Some(Self::after(timeout)))
+    }
+
+    /// The instant itself.
+    pub fn at(&self) -> Instant {
+        self.at
+    }
+
+    /// The timeout as it arrived.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// What is left; zero once it has passed.
+    pub fn remaining(&self) -> Duration {
+        self.at.saturating_duration_since(Instant::now())
+    }
+
+    /// The deadline of a call to a peer: the caller's less [`MARGIN`], or `cap` from now, whichever comes first.
+    pub fn for_peer(caller: Option<Deadline>, cap: Duration) -> (Deadline, SetBy) {
+        let own = Deadline::after(cap);
+        match caller.map(|caller| caller.remaining().saturating_sub(MARGIN)) {
+            Some(left) if left < cap => (Deadline::after(left), SetBy::Caller),
+            _ => (own, SetBy::Cap),
+        }
+    }
+
+    /// Tells the peer, in the `grpc-timeout` of `request`, how long it has.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that sets a request's timeout")]
+    pub fn set_on<T>(&self, request: &mut tonic::Request<T>) {
+        request.set_timeout(self.remaining());
+    }
+}
+
+/// Runs `work` until it ends or the deadline passes; without a deadline until it ends.
+pub async fn keep<T>(deadline: Option<Deadline>, work: impl Future<Output = T>) -> Result<T, Passed> {
+    match deadline {
+        None => Ok(work.await),
+        // Zero time means no work at all: not even the first step of it.
+        Some(deadline) if deadline.remaining().is_zero() => Err(Passed),
+        Some(deadline) => timeout_at(deadline.at, work).await.map_err(|_| Passed),
+    }
+}
+
+/// A duration in whole milliseconds, as a header value.
+pub fn header_ms(duration: Duration) -> HeaderValue {
+    HeaderValue::from(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn parse(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if !(1..=8).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let n: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(n * 3600),
+        "M" => Duration::from_secs(n * 60),
+        "S" => Duration::from_secs(n),
+        "m" => Duration::from_millis(n),
+        "u" => Duration::from_micros(n),
+        "n" => Duration::from_nanos(n),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_every_unit() {
+        let read = [
+            ("1H", Duration::from_secs(3600)),
+            ("1M", Duration::from_secs(60)),
+            ("1S", Duration::from_secs(1)),
+            ("500m", Duration::from_millis(500)),
+            ("7u", Duration::from_micros(7)),
+            ("0n", Duration::ZERO),
+            ("99999999H", Duration::from_secs(99_999_999 * 3600)),
+        ];
+        for (text, expected) in read {
+            assert_eq!(parse(text), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_grpc_does_not_allow() {
+        for text in ["", "m", "abc", "-1S", "+100m", "999999999S", "100X", "1.5S", " 1S", "1 S", "1é", "é"] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn gives_the_peer_less_than_the_caller_has() {
+        let caller = Deadline::after(Duration::from_millis(300));
+        let (deadline, set_by) = Deadline::for_peer(Some(caller), Duration::from_secs(2));
+        assert_eq!((deadline.remaining(), set_by), (Duration::from_millis(295), SetBy::Caller));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn caps_a_patient_caller_and_one_without_a_deadline() {
+        let cap = Duration::from_secs(2);
+        for caller in [None, Some(Deadline::after(Duration::from_secs(60)))] {
+            let (deadline, set_by) = Deadline::for_peer(caller, cap);
+            assert_eq!((deadline.remaining(), set_by), (cap, SetBy::Cap));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn does_no_work_for_a_caller_who_is_gone() {
+        let late = Deadline::after(Duration::ZERO);
+        assert_eq!(keep(Some(late), async { 1 }).await, Err(Passed));
+        let in_time = Deadline::after(Duration::from_nanos(1_000_000));
+        assert_eq!(keep(Some(in_time), async { 1 }).await, Ok(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn survives_the_longest_timeout_there_is() {
+        let headers = HeaderMap::from_iter([(
+            http::HeaderName::from_static(GRPC_TIMEOUT),
+            HeaderValue::from_static("99999999H"),
+        )]);
+        let deadline = Deadline::read(&headers).unwrap().unwrap();
+        assert_eq!(deadline.timeout(), Duration::from_secs(99_999_999 * 3600));
+    }
+}

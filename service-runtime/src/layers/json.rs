@@ -1,0 +1,255 @@
+//! The face for callers who do not speak gRPC: JSON over HTTP/1.1 and HTTP/2, as a translation at the edge.
+//!
+//! A plain request becomes a gRPC request before any other layer sees it, and the gRPC answer becomes JSON after the last
+//! one has. So one stack serves both faces, and a deadline or a refusal means the same on both.
+
+use std::{borrow::Cow, sync::Arc};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Request, Response, StatusCode, Uri, Version,
+    header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
+};
+use http_body_util::{BodyExt, Full};
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+use tonic::{Code, Status, body::Body};
+
+use super::{Handle, guard::has_grpc_content, message::FRAME_HEADER};
+use crate::{
+    origin::Origin,
+    server::Shared,
+    status::{Refusal, code_name, http_status},
+};
+
+/// A JSON path and the unary gRPC method behind it.
+pub struct Route {
+    /// The path, such as `/echo`; also the method's name in the log.
+    pub path: &'static str,
+    /// The gRPC path, such as `/echo.v1.EchoService/Echo`.
+    pub method: &'static str,
+    /// A health check: it does not count against the limit of calls.
+    pub probe: bool,
+    /// The encoded request message for a query.
+    pub request: fn(&Query) -> Vec<u8>,
+    /// The HTTP status and body for an encoded reply.
+    pub reply: fn(&[u8]) -> Reply,
+    /// The body for a failure that deserves more than `error`, `code` and `reason`.
+    pub failure: fn(&Failure) -> Option<Value>,
+}
+
+/// What a route makes of a reply: the HTTP status and the body.
+pub type Reply = Result<(StatusCode, Value), prost::DecodeError>;
+
+/// 200 with `body`.
+pub fn ok(body: Value) -> (StatusCode, Value) {
+    (StatusCode::OK, body)
+}
+
+/// A health check's answer: 200 `{"status":"ok"}`, or 503 with any other status.
+pub fn health(status: &str) -> (StatusCode, Value) {
+    let code = if status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, json!({"status": status}))
+}
+
+/// A failed call, as JSON tells it.
+pub struct Failure<'a> {
+    /// The code as gRPC writes it, such as `UNAVAILABLE`.
+    pub code: &'static str,
+    /// The constant sentence.
+    pub message: &'a str,
+    /// Who decided it and why.
+    pub origin: &'a Origin,
+}
+
+/// The query of a URI, decoded.
+pub struct Query(Vec<(String, String)>);
+
+/// Marks a request that came through this face; the word is the HTTP method for the log.
+#[derive(Clone, Copy)]
+pub(crate) struct Face(pub &'static str);
+
+impl Query {
+    /// The first value of `key`; empty where it is missing.
+    pub fn text(&self, key: &str) -> String {
+        self.0.iter().find(|(name, _)| name == key).map_or(String::new(), |(_, value)| value.clone())
+    }
+
+    fn read(uri: &Uri) -> Result<Self, Refusal> {
+        let pairs = uri.query().unwrap_or("").split('&').filter(|pair| !pair.is_empty());
+        pairs
+            .map(|pair| {
+                let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+                Ok((decode(key)?, decode(value)?))
+            })
+            .collect::<Result<_, _>>()
+            .map(Query)
+    }
+}
+
+/// Percent-decoding that refuses what it cannot decode, instead of passing it on as it is.
+fn decode(text: &str) -> Result<String, Refusal> {
+    let mut escapes = text.split('%').skip(1).map(str::as_bytes);
+    let whole = |escape: &[u8]| escape.len() >= 2 && escape[..2].iter().all(u8::is_ascii_hexdigit);
+    if !escapes.all(whole) {
+        return Err(Refusal::BadQuery);
+    }
+    let spaced = text.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8().map(Cow::into_owned).map_err(|_| Refusal::BadQuery)
+}
+
+pub(crate) struct Json<S> {
+    pub shared: Arc<Shared>,
+    pub inner: S,
+}
+
+impl<S: Handle> Handle for Json<S> {
+    async fn handle(&self, mut request: Request<Body>) -> Response<Body> {
+        if speaks_grpc(&request) {
+            return self.inner.handle(request).await;
+        }
+        let route = self.shared.service.json.iter().find(|route| route.path == request.uri().path());
+        let is_head = request.method() == HttpMethod::HEAD;
+        let face = face(request.method());
+        request.extensions_mut().insert(face);
+        if let Some(route) = route {
+            request = translate(route, request);
+        }
+        let answer = self.inner.handle(request).await;
+        let answer = to_json(route, answer).await;
+        if is_head { answer.map(|_| Body::empty()) } else { answer }
+    }
+}
+
+fn speaks_grpc(request: &Request<Body>) -> bool {
+    let is_post = request.method() == HttpMethod::POST;
+    request.version() == Version::HTTP_2 && is_post && has_grpc_content(request.headers())
+}
+
+fn face(method: &HttpMethod) -> Face {
+    Face(match *method {
+        HttpMethod::GET => "GET",
+        HttpMethod::HEAD => "HEAD",
+        HttpMethod::POST => "POST",
+        HttpMethod::PUT => "PUT",
+        HttpMethod::DELETE => "DELETE",
+        HttpMethod::PATCH => "PATCH",
+        HttpMethod::OPTIONS => "OPTIONS",
+        _ => "other",
+    })
+}
+
+/// The gRPC request behind a plain one. What is wrong with it travels along, so that it is refused in order and logged.
+fn translate(route: &Route, request: Request<Body>) -> Request<Body> {
+    let message = match request.method() {
+        &HttpMethod::GET | &HttpMethod::HEAD => Query::read(request.uri()).map(|query| (route.request)(&query)),
+        _ => Err(Refusal::WrongHttpMethod),
+    };
+    let (mut head, _) = request.into_parts();
+    head.method = HttpMethod::POST;
+    head.version = Version::HTTP_2;
+    head.uri = Uri::from_static(route.method);
+    head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    let body = match message {
+        Ok(message) => Body::new(Full::new(frame(&message))),
+        Err(refusal) => {
+            head.extensions.insert(refusal);
+            Body::empty()
+        }
+    };
+    Request::from_parts(head, body)
+}
+
+/// A message with gRPC's frame header before it.
+fn frame(message: &[u8]) -> Bytes {
+    let mut framed = BytesMut::with_capacity(FRAME_HEADER + message.len());
+    framed.put_u8(0);
+    framed.put_u32(u32::try_from(message.len()).expect("a query is no longer than its request"));
+    framed.put_slice(message);
+    framed.freeze()
+}
+
+async fn to_json(route: Option<&Route>, answer: Response<Body>) -> Response<Body> {
+    let (head, body) = answer.into_parts();
+    let (status, message) = match Status::from_header_map(&head.headers) {
+        Some(status) => (status, Bytes::new()),
+        None => collect(body).await,
+    };
+    let reply = match (route, status.code()) {
+        (Some(route), Code::Ok) => (route.reply)(message.get(FRAME_HEADER..).unwrap_or_default())
+            .map_err(|_| Status::internal("The answer is not what its method promises")),
+        _ => Err(status),
+    };
+    let mut headers = head.headers;
+    let (code, value) = match reply {
+        Ok(reply) => reply,
+        Err(status) => failure(route, &status, &mut headers),
+    };
+    let body = Bytes::from(format!("{value}\n"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    forget_grpc(&mut headers);
+    let mut response = Response::new(Body::new(Full::new(body)));
+    *response.status_mut() = code;
+    *response.headers_mut() = headers;
+    response
+}
+
+async fn collect(body: Body) -> (Status, Bytes) {
+    match body.collect().await {
+        Err(status) => (status, Bytes::new()),
+        Ok(collected) => {
+            let status = collected.trailers().and_then(Status::from_header_map);
+            (status.unwrap_or_else(|| Status::internal("The answer has no status")), collected.to_bytes())
+        }
+    }
+}
+
+fn failure(route: Option<&Route>, status: &Status, headers: &mut HeaderMap) -> (StatusCode, Value) {
+    let code = code_name(status.code());
+    let origin = Origin::of(status).unwrap_or_else(|| Origin { reason: code.to_owned(), ..Origin::default() });
+    let failure = Failure { code, message: status.message(), origin: &origin };
+    let http = http_status(status.code(), Some(&origin.reason));
+    if http == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(ALLOW, HeaderValue::from_static(if route.is_some() { "GET, HEAD" } else { "POST" }));
+    }
+    if let Some(ms) = origin.retry_in_ms {
+        headers.insert(RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));
+    }
+    let own = route.and_then(|route| (route.failure)(&failure));
+    (http, own.unwrap_or_else(|| json!({"error": failure.message, "code": code, "reason": origin.reason})))
+}
+
+fn forget_grpc(headers: &mut HeaderMap) {
+    let names: Vec<HeaderName> = headers.keys().filter(|name| name.as_str().starts_with("grpc-")).cloned().collect();
+    for name in names {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(text: &'static str) -> Result<String, Refusal> {
+        let uri = Uri::builder().path_and_query(text).build().unwrap();
+        Query::read(&uri).map(|query| query.text("msg"))
+    }
+
+    #[test]
+    fn decodes_a_query_as_browsers_and_curl_encode_it() {
+        assert_eq!(query("/echo?msg=hello"), Ok("hello".into()));
+        assert_eq!(query("/echo?a=b&msg=a%20b+c%26&msg=second"), Ok("a b c&".into()));
+        assert_eq!(query("/echo?msg=gr%C3%BC%C3%9Fe"), Ok("grüße".into()));
+        for missing in ["/echo", "/echo?", "/echo?msg", "/echo?msg=", "/echo?other=x"] {
+            assert_eq!(query(missing), Ok(String::new()), "{missing}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_not_percent_encoded_utf8() {
+        for bad in ["/echo?msg=%", "/echo?msg=%2", "/echo?msg=%zz", "/echo?msg=%FF", "/echo?%=x", "/echo?msg=%%20"] {
+            assert_eq!(query(bad), Err(Refusal::BadQuery), "{bad}");
+        }
+    }
+}

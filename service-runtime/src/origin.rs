@@ -1,0 +1,222 @@
+//! The origin of a status: which hop decided it, and why. It travels as `google.rpc.ErrorInfo` in
+//! `grpc-status-details-bin`, so that every client that knows gRPC's rich errors can read it.
+
+use std::{collections::HashMap, time::Duration};
+
+use http::{HeaderName, HeaderValue};
+use tonic::{Code, Status, metadata::MetadataMap};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::{
+    Service,
+    client::Peer,
+    status::{Cause, Refusal, Row, code_name},
+};
+
+/// gRFC A6: what the server says of a retry; negative means no.
+pub const PUSHBACK: &str = "grpc-retry-pushback-ms";
+
+/// Who decided a status, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The hop, such as `service-b`.
+    pub hop: String,
+    /// The reason, such as `SERVICE_A_UNREACHABLE`.
+    pub reason: String,
+    /// The code that the peer answered, where it answered.
+    pub upstream_code: Option<String>,
+    /// One more word, such as `connection refused`.
+    pub details: Option<String>,
+    /// How many times the peer was tried.
+    pub attempts: Option<u32>,
+    /// How long the hop had the call, in milliseconds.
+    pub elapsed_ms: Option<u64>,
+    /// What the hop's caller gave it, in milliseconds.
+    pub deadline_ms: Option<u64>,
+    /// When a retry makes sense, in milliseconds from the answer.
+    pub retry_in_ms: Option<u64>,
+}
+
+/// What is known of a failed call to a peer besides its cause.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Facts {
+    /// Attempts made.
+    pub attempts: u32,
+    /// Since the call began here.
+    pub elapsed: Duration,
+    /// The caller's timeout as it arrived.
+    pub timeout: Option<Duration>,
+    /// Until the peer is tried again.
+    pub retry_in: Option<Duration>,
+}
+
+impl Origin {
+    /// Reads the origin from a status; `None` where no `ErrorInfo` came with it.
+    pub fn of(status: &Status) -> Option<Self> {
+        let mut info = status.get_details_error_info()?;
+        let mut take = |key: &str| info.metadata.remove(key);
+        let retry = status.get_details_retry_info().and_then(|retry| retry.retry_delay);
+        Some(Origin {
+            hop: take("hop").unwrap_or_default(),
+            upstream_code: take("upstream_code"),
+            details: take("details"),
+            attempts: take("attempts").and_then(|n| n.parse().ok()),
+            elapsed_ms: take("elapsed_ms").and_then(|n| n.parse().ok()),
+            deadline_ms: take("deadline_ms").and_then(|n| n.parse().ok()),
+            retry_in_ms: retry.map(millis),
+            reason: info.reason,
+        })
+    }
+
+    fn into_details(self, domain: &str) -> ErrorDetails {
+        let pairs = [
+            ("hop", Some(self.hop)),
+            ("upstream_code", self.upstream_code),
+            ("details", self.details),
+            ("attempts", self.attempts.map(|n| n.to_string())),
+            ("elapsed_ms", self.elapsed_ms.map(|n| n.to_string())),
+            ("deadline_ms", self.deadline_ms.map(|n| n.to_string())),
+        ];
+        let metadata: HashMap<_, _> =
+            pairs.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+        let mut details = ErrorDetails::with_error_info(self.reason, domain, metadata);
+        if let Some(ms) = self.retry_in_ms {
+            details.set_retry_info(Some(Duration::from_millis(ms)));
+        }
+        details
+    }
+}
+
+/// The status for a failed call of `service` to `peer`.
+pub fn failed(service: &Service, peer: &Peer, cause: Cause, facts: Facts) -> Status {
+    let row = cause.row();
+    let reason = if row.of_peer { format!("{}_{}", peer.reason_prefix(), row.reason) } else { row.reason.to_owned() };
+    let origin = Origin {
+        hop: if cause.decided_by_peer() { peer.name } else { service.name }.to_owned(),
+        reason,
+        upstream_code: match cause {
+            Cause::Answered(code) => Some(code_name(code).to_owned()),
+            _ => None,
+        },
+        details: cause.details().map(str::to_owned),
+        attempts: Some(facts.attempts),
+        elapsed_ms: Some(millis(facts.elapsed)),
+        deadline_ms: facts.timeout.map(millis),
+        retry_in_ms: facts.retry_in.map(millis),
+    };
+    status(&row, &peer.title(), service, origin, None)
+}
+
+/// The status of a call that `service` answers by itself.
+pub fn refused(service: &Service, refusal: Refusal) -> Status {
+    let about = match (refusal, service.behind) {
+        (Refusal::DeadlinePassed, Some(peer)) => peer.title(),
+        _ => service.title(),
+    };
+    refused_about(service, refusal, &about)
+}
+
+/// The same where the sentence speaks of something else than the service, such as the limit that was passed.
+pub fn refused_about(service: &Service, refusal: Refusal, about: &str) -> Status {
+    let row = refusal.row();
+    let origin = Origin { hop: service.name.to_owned(), reason: row.reason.to_owned(), ..Origin::default() };
+    status(&row, about, service, origin, None)
+}
+
+/// INVALID_ARGUMENT for a request without a field that it must have: `MSG_REQUIRED`, with a `BadRequest` that names it.
+pub fn missing(service: &Service, field: &'static str) -> Status {
+    let row = Row {
+        code: Code::InvalidArgument,
+        reason: "",
+        of_peer: false,
+        sentence: "Missing '{}' parameter",
+        no_retry: false,
+    };
+    let origin = Origin {
+        hop: service.name.to_owned(),
+        reason: format!("{}_REQUIRED", field.to_uppercase()),
+        ..Origin::default()
+    };
+    status(&row, field, service, origin, Some(field))
+}
+
+fn status(row: &Row, about: &str, service: &Service, origin: Origin, bad_field: Option<&str>) -> Status {
+    let mut details = origin.into_details(service.domain);
+    if let Some(field) = bad_field {
+        details.add_bad_request_violation(field, "must not be empty");
+    }
+    let mut metadata = MetadataMap::new();
+    if row.no_retry {
+        let headers = HeaderName::from_static(PUSHBACK);
+        metadata.as_mut().insert(headers, HeaderValue::from_static("-1"));
+    }
+    Status::with_error_details_and_metadata(row.code, row.sentence.replace("{}", about), details, metadata)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const B: Service = Service {
+        name: "service-b",
+        log_name: "B",
+        env_prefix: "B",
+        domain: "echo.v1",
+        descriptors: &[],
+        behind: Some(A),
+        json: &[],
+    };
+    const A: Peer = Peer { name: "service-a" };
+
+    #[test]
+    fn says_who_decided_and_why() {
+        let facts = Facts {
+            attempts: 1,
+            elapsed: Duration::from_millis(2),
+            timeout: None,
+            retry_in: Some(Duration::from_millis(640)),
+        };
+        let status = failed(&B, &A, Cause::Unreachable("connection refused"), facts);
+        assert_eq!(status.code(), Code::Unavailable);
+        assert_eq!(status.message(), "Service A is unavailable: cannot connect");
+        let origin = Origin::of(&status).unwrap();
+        assert_eq!((origin.hop.as_str(), origin.reason.as_str()), ("service-b", "SERVICE_A_UNREACHABLE"));
+        assert_eq!((origin.details.as_deref(), origin.attempts), (Some("connection refused"), Some(1)));
+        assert_eq!((origin.elapsed_ms, origin.deadline_ms, origin.retry_in_ms), (Some(2), None, Some(640)));
+        assert_eq!(status.get_details_error_info().unwrap().domain, "echo.v1");
+    }
+
+    #[test]
+    fn names_the_bad_field() {
+        let status = missing(&B, "msg");
+        assert_eq!((status.code(), status.message()), (Code::InvalidArgument, "Missing 'msg' parameter"));
+        assert_eq!(Origin::of(&status).unwrap().reason, "MSG_REQUIRED");
+        assert_eq!(status.get_details_bad_request().unwrap().field_violations[0].field, "msg");
+    }
+
+    #[test]
+    fn asks_not_to_be_retried_where_that_would_make_it_worse() {
+        for (cause, pushback) in
+            [(Cause::Timeout, true), (Cause::Overloaded, true), (Cause::ConnectionLost("reset"), false)]
+        {
+            let status = failed(&B, &A, cause, Facts::default());
+            assert_eq!(status.metadata().get(PUSHBACK).is_some(), pushback, "{cause}");
+        }
+    }
+
+    #[test]
+    fn stays_within_four_kibibytes_whatever_the_cause() {
+        let facts = Facts {
+            attempts: u32::MAX,
+            elapsed: Duration::MAX,
+            timeout: Some(Duration::MAX),
+            retry_in: Some(Duration::from_secs(1)),
+        };
+        let status = failed(&B, &A, Cause::Answered(Code::Unauthenticated), facts);
+        assert!(status.message().len() + status.details().len() * 4 / 3 < 4096);
+    }
+}

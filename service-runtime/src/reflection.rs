@@ -1,0 +1,22 @@
+//! Server reflection, v1 and v1alpha: lets grpcurl and its like see the services and methods without a .proto file.
+
+use tonic::service::Routes;
+use tonic_reflection::{pb, server::Builder};
+
+use crate::health;
+
+/// The descriptors of reflection itself.
+pub(crate) const DESCRIPTORS: [&[u8]; 2] = [pb::v1::FILE_DESCRIPTOR_SET, pb::v1alpha::FILE_DESCRIPTOR_SET];
+
+/// Adds both versions; older clients know v1alpha only.
+pub(crate) fn add_to(routes: Routes, descriptors: &'static [u8]) -> Routes {
+    let builder = || {
+        Builder::configure()
+            .register_encoded_file_descriptor_set(descriptors)
+            .register_encoded_file_descriptor_set(health::DESCRIPTORS)
+    };
+    // The method table has read the same descriptors before; if they were broken, the process would not have started.
+    let v1 = builder().build_v1().expect("the descriptors were read before");
+    let v1alpha = builder().build_v1alpha().expect("the descriptors were read before");
+    routes.add_service(v1).add_service(v1alpha)
+}

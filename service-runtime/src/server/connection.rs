@@ -1,0 +1,142 @@
+//! One peer: serves its calls until it goes away or the drain ends it. Generic over the byte stream, so that tests run it
+//! over `tokio::io::duplex` and TLS fits in below.
+
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use http::Request;
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::Notify,
+    time::{sleep, timeout},
+};
+use tonic::body::Body;
+
+use super::drain::{Phase, Phases};
+use crate::layers::Handle;
+
+/// A peer gets so long for the headers of a request over HTTP/1.1, also for the next one on a kept connection.
+const HEADERS: Duration = Duration::from_secs(10);
+/// A PING goes out after so long without a frame, and is answered in the time below; together they find a caller that
+/// vanished within the contract's 30 s.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+const KEEPALIVE_ANSWER: Duration = Duration::from_secs(8);
+/// Streams at once on one connection.
+const STREAMS: u32 = 100;
+/// Twice what the guard lets pass, so that the guard can answer with a status.
+const HEADER_LIST: u32 = 32 * 1024;
+/// A connection that the drain finds before its first call gets so long to make it: it may have been accepted a moment ago.
+const FIRST_CALL: Duration = Duration::from_millis(100);
+/// An idle connection holds the drain back so long after its last call, whether or not its peer answers.
+const IDLE: Duration = Duration::from_millis(250);
+
+/// A call whose answer is not complete yet; the last clone that is dropped ends it.
+#[derive(Clone)]
+pub struct InFlight(#[expect(dead_code, reason = "it counts by being dropped")] Arc<OneCall>);
+
+struct OneCall(Arc<Calls>);
+
+/// The calls of one connection.
+#[derive(Default)]
+struct Calls {
+    now: AtomicUsize,
+    ever: AtomicUsize,
+    changed: Notify,
+}
+
+impl Calls {
+    fn begin(self: &Arc<Self>) -> InFlight {
+        self.ever.fetch_add(1, Ordering::Relaxed);
+        self.now.fetch_add(1, Ordering::Relaxed);
+        self.changed.notify_waiters();
+        InFlight(Arc::new(OneCall(self.clone())))
+    }
+
+    /// Returns once a call has begun, now or before.
+    async fn begun(&self) {
+        let changed = self.changed.notified();
+        if self.ever.load(Ordering::Relaxed) == 0 {
+            changed.await;
+        }
+    }
+
+    /// Returns once there has been no call for [`IDLE`].
+    async fn idle(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.now.load(Ordering::Relaxed) > 0 {
+                changed.await;
+            } else if timeout(IDLE, changed).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for OneCall {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Ordering::Relaxed);
+        self.0.changed.notify_waiters();
+    }
+}
+
+/// Serves `io` until its peer closes it or the drain is over; returns the number of calls that were cut.
+///
+/// A peer's errors end its connection and are nobody else's business.
+pub async fn serve<IO>(io: IO, peer: Option<SocketAddr>, stack: Arc<impl Handle>, phases: Phases) -> usize
+where
+    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let calls = Arc::new(Calls::default());
+    let service = service_fn(|mut request: Request<Incoming>| {
+        let (stack, in_flight) = (stack.clone(), calls.begin());
+        request.extensions_mut().insert(in_flight);
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
+        async move { Ok::<_, Infallible>(stack.handle(request.map(Body::new)).await) }
+    });
+    let builder = builder();
+    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(io), service));
+    tokio::select! {
+        _ = connection.as_mut() => return 0,
+        () = phases.reached(Phase::Draining) => {}
+    }
+    tokio::select! {
+        _ = connection.as_mut() => return 0,
+        () = calls.begun() => {}
+        () = sleep(FIRST_CALL) => {}
+    }
+    // GOAWAY, or `connection: close` over HTTP/1.1: what is in flight is finished.
+    connection.as_mut().graceful_shutdown();
+    tokio::select! {
+        _ = connection => 0,
+        () = calls.idle() => 0,
+        () = phases.reached(Phase::Cut) => calls.now.load(Ordering::Relaxed),
+    }
+}
+
+fn builder() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(KEEPALIVE_ANSWER)
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(HEADER_LIST);
+    builder
+}
