@@ -1,0 +1,1 @@
+//! Both services in one binary that starts itself as real processes.

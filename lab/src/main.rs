@@ -1,0 +1,3 @@
+//! The command `lab`.
+
+fn main() {}
