@@ -194,3 +194,61 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Watched<IO> {
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+
+    const SETTINGS_FRAME: [u8; 9] = [0, 0, 0, SETTINGS, 0, 0, 0, 0, 0];
+
+    /// Opens a connection to a peer that `acts` on its end of the wire, and tells what became of it.
+    async fn open<Fut: Future<Output = DuplexStream>>(acts: impl FnOnce(DuplexStream) -> Fut) -> Result<(), Cause> {
+        let (client, peer) = duplex(64 * 1024);
+        let target = "service-a:1".parse().unwrap();
+        let (opened, _peer) =
+            tokio::join!(timeout(Duration::from_secs(1), Connection::over(client, &target)), acts(peer));
+        opened.unwrap_or(Err(Cause::Timeout)).map(|_| ())
+    }
+
+    async fn says(mut peer: DuplexStream, bytes: &[u8]) -> DuplexStream {
+        peer.write_all(bytes).await.unwrap();
+        peer
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_connected_once_the_peers_settings_are_there() {
+        assert_eq!(open(|peer| says(peer, &SETTINGS_FRAME)).await, Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_not_connected_to_a_peer_that_accepts_and_says_nothing() {
+        assert_eq!(open(|peer| says(peer, b"")).await, Err(Cause::Timeout));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tells_a_peer_that_is_no_grpc_server_from_one_that_is_not_there() {
+        let http1 = b"HTTP/1.1 400 Bad Request\r\n\r\n";
+        assert_eq!(open(|peer| says(peer, http1)).await, Err(Cause::NotGrpc("not HTTP/2")));
+        let closes = |peer| async {
+            drop(peer);
+            duplex(1).0
+        };
+        assert_eq!(open(closes).await, Err(Cause::Unreachable("closed")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_gone_when_the_peer_goes_away_and_when_it_closes() {
+        let goaway = [0, 0, 8, GOAWAY, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        for bytes in [&goaway[..], &[]] {
+            let (client, mut peer) = duplex(64 * 1024);
+            peer.write_all(&SETTINGS_FRAME).await.unwrap();
+            let connection = Connection::over(client, &"service-a:1".parse().unwrap()).await.unwrap();
+            assert!(timeout(Duration::from_secs(1), connection.gone()).await.is_err(), "gone too early");
+            peer.write_all(bytes).await.unwrap();
+            let _open = (!bytes.is_empty()).then_some(peer);
+            timeout(Duration::from_secs(1), connection.gone()).await.expect("gone");
+        }
+    }
+}

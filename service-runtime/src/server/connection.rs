@@ -140,3 +140,109 @@ fn builder() -> auto::Builder<TokioExecutor> {
         .max_header_list_size(HEADER_LIST);
     builder
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Response;
+    use http_body_util::{BodyExt, Empty};
+    use hyper::client::conn::http2;
+    use tokio::{
+        io::{AsyncReadExt, DuplexStream, duplex},
+        sync::watch,
+        time::Instant,
+    };
+
+    use super::*;
+
+    /// Answers after a while.
+    struct After(Duration);
+
+    impl Handle for After {
+        async fn handle(&self, mut request: Request<Body>) -> Response<Body> {
+            let _in_flight = request.extensions_mut().remove::<InFlight>();
+            sleep(self.0).await;
+            Response::new(Body::empty())
+        }
+    }
+
+    /// One connection on its own, with a hand on its phases.
+    fn start(handler: After) -> (DuplexStream, watch::Sender<Phase>, tokio::task::JoinHandle<usize>) {
+        let (client, server) = duplex(64 * 1024);
+        let (phase, phases) = watch::channel(Phase::Serving);
+        let served = tokio::spawn(serve(server, None, Arc::new(handler), Phases(phases)));
+        (client, phase, served)
+    }
+
+    /// A call on `client` that has begun.
+    async fn call(client: DuplexStream) -> tokio::task::JoinHandle<hyper::Result<Response<()>>> {
+        let (mut sender, connection) =
+            http2::handshake::<_, _, Empty<bytes::Bytes>>(TokioExecutor::new(), TokioIo::new(client)).await.unwrap();
+        tokio::spawn(connection);
+        let request = Request::post("http://a/").body(Empty::new()).unwrap();
+        let answer = tokio::spawn(async move {
+            let response = sender.send_request(request).await?;
+            let (head, body) = response.into_parts();
+            body.collect().await?;
+            Ok(Response::from_parts(head, ()))
+        });
+        // Long enough for the request to arrive: the clock is paused, and moves only when nobody has anything to do.
+        sleep(Duration::from_millis(1)).await;
+        answer
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn finishes_a_call_in_flight_when_the_drain_begins() {
+        let (client, phase, served) = start(After(Duration::from_secs(3)));
+        let answer = call(client).await;
+        phase.send_replace(Phase::Draining);
+        assert_eq!(answer.await.unwrap().unwrap().status(), 200);
+        assert_eq!(served.await.unwrap(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn counts_a_call_that_the_end_of_the_drain_cuts() {
+        let (client, phase, served) = start(After(Duration::from_secs(3600)));
+        let answer = call(client).await;
+        phase.send_replace(Phase::Draining);
+        sleep(Duration::from_secs(10)).await;
+        assert!(!served.is_finished());
+        phase.send_replace(Phase::Cut);
+        assert_eq!(served.await.unwrap(), 1);
+        assert!(answer.await.unwrap().is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_not_held_back_by_a_peer_that_says_nothing() {
+        let (_silent, phase, served) = start(After(Duration::ZERO));
+        let began = Instant::now();
+        phase.send_replace(Phase::Draining);
+        assert_eq!(served.await.unwrap(), 0);
+        assert!(began.elapsed() <= FIRST_CALL + IDLE + Duration::from_millis(5), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_a_moment_for_the_first_call_of_a_connection_that_was_just_accepted() {
+        let (client, phase, served) = start(After(Duration::from_secs(1)));
+        phase.send_replace(Phase::Draining);
+        sleep(FIRST_CALL / 2).await;
+        assert_eq!(call(client).await.await.unwrap().unwrap().status(), 200);
+        assert_eq!(served.await.unwrap(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ends_when_its_peer_goes_away() {
+        let (client, _phase, served) = start(After(Duration::ZERO));
+        drop(client);
+        assert_eq!(served.await.unwrap(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn closes_a_peer_that_never_finishes_its_headers() {
+        let (mut client, _phase, _served) = start(After(Duration::ZERO));
+        tokio::io::AsyncWriteExt::write_all(&mut client, b"GET / HTTP/1.1\r\nhost:").await.unwrap();
+        let began = Instant::now();
+        let mut rest = Vec::new();
+        client.read_to_end(&mut rest).await.unwrap();
+        assert!(began.elapsed() <= HEADERS + Duration::from_secs(1), "{:?}", began.elapsed());
+    }
+}
