@@ -71,7 +71,8 @@ pub fn parse<A: clap::Parser>(env_prefix: &str, argv: impl IntoIterator<Item = O
 
 /// Gives every flag its environment variable: `--drain-timeout` → `ECHO_A_DRAIN_TIMEOUT`.
 fn with_environment(command: Command, prefix: &str) -> Command {
-    command.mut_args(|arg| {
+    let also = format!("Every flag is also an environment variable: --some-flag is {prefix}_SOME_FLAG. The flag wins.");
+    command.after_help(also).mut_args(|arg| {
         let Some(long) = arg.get_long() else { return arg };
         let name = format!("{prefix}_{}", long.to_uppercase().replace('-', "_"));
         let arg = arg.env(name).hide_env(true);

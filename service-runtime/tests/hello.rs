@@ -1,4 +1,5 @@
 //! The example as a user runs it: a process of its own, asked from outside.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     io::{BufRead, BufReader, Read, Write},

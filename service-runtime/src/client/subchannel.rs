@@ -2,7 +2,8 @@
 //! is down. Calls never wait for a backoff.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -93,7 +94,7 @@ async fn keep_connected(connect: &Connect, state: &watch::Sender<State>, log: &P
                 state.send_replace(State::Ready(connection.clone()));
                 log.ready(peer);
                 connection.gone().await;
-                log.lost();
+                log.lost(peer);
                 tried_twice = false;
                 // A peer that takes connections only to drop them is treated as one that is down.
                 if since.elapsed() >= FIRST_PAUSE {
@@ -135,9 +136,9 @@ impl Backoff {
     }
 }
 
-/// One log line a change and process, however many workers there are. Not on the way of any call.
+/// One log line a change, peer and process, however many workers there are. Not on the way of any call.
 #[derive(Default)]
-pub(super) struct PeerLog(Mutex<Seen>);
+pub(super) struct PeerLog(Mutex<HashMap<&'static str, Seen>>);
 
 #[derive(Default)]
 struct Seen {
@@ -147,19 +148,21 @@ struct Seen {
 
 impl PeerLog {
     fn ready(&self, peer: Peer) {
-        let mut seen = self.seen();
+        let mut peers = self.peers();
+        let seen = peers.entry(peer.name).or_default();
         seen.ready += 1;
         if let Some(after_ms) = seen.changed(true) {
             info!(peer = peer.name, state = "ready", after_ms);
         }
     }
 
-    fn lost(&self) {
-        self.seen().ready -= 1;
+    fn lost(&self, peer: Peer) {
+        self.peers().entry(peer.name).or_default().ready -= 1;
     }
 
     fn failed(&self, peer: Peer, cause: Cause, target: &Target) {
-        let mut seen = self.seen();
+        let mut peers = self.peers();
+        let seen = peers.entry(peer.name).or_default();
         let first = seen.last.is_none();
         if seen.ready > 0 {
             return;
@@ -174,7 +177,7 @@ impl PeerLog {
         }
     }
 
-    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+    fn peers(&self) -> MutexGuard<'_, HashMap<&'static str, Seen>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
