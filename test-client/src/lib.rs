@@ -1,8 +1,65 @@
-//! Drives the pair from the command line.
+//! Drives the pair from the command line: one call, then what came of it, in the same words every time.
+//!
+//! args → call → (answer or failure) → report → expect → exit code, one file each.
+
+mod args;
+mod call;
+mod expect;
+mod failure;
+mod headers;
+mod lines;
+mod python_json;
+mod report;
 
 use std::{ffi::OsString, process::ExitCode};
 
-/// Runs the client with a command line of its own.
-pub fn run(_argv: impl IntoIterator<Item = OsString>) -> ExitCode {
-    ExitCode::SUCCESS
+use service_runtime::cli;
+
+use args::Args;
+use call::Outcome;
+
+/// The call was answered, but the answer says that the service is not serving.
+const NOT_SERVING: u8 = 4;
+
+/// Runs the client with a command line of its own; the first word of it is the program's name.
+///
+/// Exit codes: 0 for OK, or when everything expected came; 64 and the gRPC code on failure; 1 when something else than
+/// expected came; 4 for a service that is not serving; 2 for a wrong command line.
+pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Args = match cli::parse("ECHO_CLIENT", argv) {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the system refuses a runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(call::make(&args));
+    // A resolver that is still looking for the name must not hold the answer back.
+    runtime.shutdown_background();
+    report::print(&args, &outcome);
+    ExitCode::from(judge(&args, &outcome))
+}
+
+/// The exit code; says on standard error which expectation was not met.
+fn judge(args: &Args, outcome: &Outcome) -> u8 {
+    if args.expect.is_empty() {
+        return own_exit_code(outcome);
+    }
+    let unmet = expect::unmet(&args.expect, outcome);
+    if let Some(sentence) = &unmet {
+        report::to_stderr(sentence);
+    }
+    u8::from(unmet.is_some())
+}
+
+fn own_exit_code(outcome: &Outcome) -> u8 {
+    match &outcome.result {
+        Err(failure) => 64 + failure.code as u8,
+        Ok(answer) if answer.message.get("status").is_some_and(|status| status != "ok") => NOT_SERVING,
+        Ok(_) => 0,
+    }
 }

@@ -1,0 +1,153 @@
+//! One call: connect, send, wait. All of it sits within one deadline, that of the `grpc-timeout` that goes out.
+
+use std::time::Duration;
+
+use echo_proto::{
+    CallEchoRequest, CallEchoResponse, EchoRequest, HealthRequest, call_echo_service_client::CallEchoServiceClient,
+    echo_service_client::EchoServiceClient, health_service_client::HealthServiceClient,
+};
+use http::HeaderMap;
+use serde_json::{Value, json};
+use service_runtime::{
+    client::{Target, connection::Connection},
+    deadline::{self, Deadline},
+    status::Cause,
+};
+use tokio::{net::TcpStream, time::Instant};
+use tonic::{Code, Request, Response, Status, transport::Channel};
+
+use crate::{
+    args::{Args, Command},
+    failure::Failure,
+};
+
+/// How long to try to connect where the deadline is further away: gRPC's MIN_CONNECT_TIMEOUT.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What came of a call.
+pub struct Outcome {
+    /// The answer, or why there is none.
+    pub result: Result<Answer, Failure>,
+    /// The metadata that was sent; empty where nothing was.
+    pub sent: HeaderMap,
+    /// From before connecting until all was known.
+    pub latency: Duration,
+    /// What the call was given.
+    pub timeout: Duration,
+}
+
+/// An answer with code OK.
+pub struct Answer {
+    /// The response message in the lab's form.
+    pub message: Value,
+    /// The response metadata; tonic has merged the trailers into it.
+    pub headers: HeaderMap,
+}
+
+impl Outcome {
+    /// The code of the call.
+    pub fn code(&self) -> Code {
+        self.result.as_ref().map_or_else(|failure| failure.code, |_| Code::Ok)
+    }
+
+    /// The failure, where it is one.
+    pub fn failure(&self) -> Option<&Failure> {
+        self.result.as_ref().err()
+    }
+
+    /// What came back besides the message.
+    pub fn received(&self) -> &HeaderMap {
+        self.result.as_ref().map_or_else(|failure| &failure.trailers, |answer| &answer.headers)
+    }
+
+    /// Who answered, last hop last.
+    pub fn served_by(&self) -> Option<&str> {
+        self.received().get("served-by")?.to_str().ok()
+    }
+}
+
+/// Makes the call that `args` ask for.
+pub async fn make(args: &Args) -> Outcome {
+    let started = Instant::now();
+    let mut sent = HeaderMap::new();
+    let metadata = args.metadata();
+    // Whoever sets `grpc-timeout` by hand says with it how long to wait; what is no timeout goes out as it is.
+    let given = Deadline::read(&metadata).ok().flatten();
+    let deadline = given.unwrap_or_else(|| Deadline::after(args.flags.timeout));
+    let exchange = exchange(args, Outgoing { metadata, deadline, sent: &mut sent });
+    let result = match deadline::keep(Some(deadline), exchange).await {
+        Ok(result) => result,
+        Err(deadline::Passed) if deadline.timeout().is_zero() => Err(Failure::too_late()),
+        Err(deadline::Passed) => Err(Failure::own(Cause::Deadline, &args.called())),
+    };
+    Outcome { result, sent, latency: started.elapsed(), timeout: deadline.timeout() }
+}
+
+async fn exchange(args: &Args, out: Outgoing<'_>) -> Result<Answer, Failure> {
+    let channel = connect(args).await.map_err(|cause| Failure::own(cause, &args.called()))?.channel;
+    send(&args.command, channel, out).await.map_err(|status| Failure::of(&status, &args.called()))
+}
+
+async fn connect(args: &Args) -> Result<Connection, Cause> {
+    let target = args.called().target;
+    match &args.flags.authority {
+        None => Connection::open(target, CONNECT_TIMEOUT).await,
+        Some(authority) => Connection::over(dial(target).await?, authority).await,
+    }
+}
+
+async fn dial(target: &Target) -> Result<TcpStream, Cause> {
+    let addresses: Vec<_> = tokio::net::lookup_host(target.address()).await.map_err(|_| Cause::Unresolved)?.collect();
+    TcpStream::connect(&*addresses).await.map_err(|error| Cause::of_connect(&error))
+}
+
+async fn send(command: &Command, channel: Channel, out: Outgoing<'_>) -> Result<Answer, Status> {
+    Ok(match command {
+        Command::HealthA(_) | Command::HealthB(_) => {
+            let reply = HealthServiceClient::new(channel).check(out.request(HealthRequest {})).await?;
+            Answer::of(reply, |reply| json!({"status": reply.status}))
+        }
+        Command::Echo(message) => {
+            let request = out.request(EchoRequest { msg: message.msg.clone() });
+            let reply = EchoServiceClient::new(channel).echo(request).await?;
+            Answer::of(reply, |reply| json!({"echo": reply.echo}))
+        }
+        Command::CallEcho(message) => {
+            let request = out.request(CallEchoRequest { msg: message.msg.clone() });
+            let reply = CallEchoServiceClient::new(channel).call_echo(request).await?;
+            Answer::of(reply, call_echo)
+        }
+    })
+}
+
+fn call_echo(reply: CallEchoResponse) -> Value {
+    let service_a = reply.service_a.map(|reply| json!({"echo": reply.echo}));
+    json!({"service_b": reply.service_b, "service_a": service_a})
+}
+
+impl Answer {
+    fn of<M>(reply: Response<M>, message: impl FnOnce(M) -> Value) -> Self {
+        let (metadata, reply, _) = reply.into_parts();
+        Answer { message: message(reply), headers: metadata.into_headers() }
+    }
+}
+
+/// What goes out with the request message.
+struct Outgoing<'a> {
+    metadata: HeaderMap,
+    deadline: Deadline,
+    /// Where to note what was sent, for a call that never returns.
+    sent: &'a mut HeaderMap,
+}
+
+impl Outgoing<'_> {
+    fn request<M>(self, message: M) -> Request<M> {
+        let mut request = Request::new(message);
+        self.deadline.set_on(&mut request);
+        let headers = request.metadata_mut().as_mut();
+        // Replaces: a `grpc-timeout` of the user's own wins.
+        headers.extend(self.metadata);
+        self.sent.clone_from(headers);
+        request
+    }
+}

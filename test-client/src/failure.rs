@@ -1,0 +1,81 @@
+//! A call that failed: by the word of a service, or because the client never got that far.
+
+use http::HeaderMap;
+use service_runtime::{origin::Origin, status::Cause};
+use tonic::{Code, Status};
+
+use crate::args::{Called, SERVICE_B, TEST_CLIENT};
+
+/// Why there is no answer.
+pub struct Failure {
+    /// The gRPC code.
+    pub code: Code,
+    /// The sentence.
+    pub message: String,
+    /// Which hop decided it, and why; the reason is empty where none was given.
+    pub origin: Origin,
+    /// The status's metadata.
+    pub trailers: HeaderMap,
+}
+
+impl Failure {
+    /// What a client's error means: the answer of a hop, or a call that ended on the way.
+    pub fn of(status: &Status, called: &Called) -> Self {
+        match Cause::of(status) {
+            Cause::Answered(code) => Self::answered(code, status, called),
+            cause => Self::own(cause, called),
+        }
+    }
+
+    /// Where no hop is named, the one that was called has decided.
+    fn answered(code: Code, status: &Status, called: &Called) -> Self {
+        let mut origin = Origin::of(status).unwrap_or_default();
+        if origin.hop.is_empty() {
+            origin.hop = called.name.to_owned();
+        }
+        let trailers = status.metadata().clone().into_headers();
+        Failure { code, message: status.message().to_owned(), origin, trailers }
+    }
+
+    /// A failure that the client itself has to tell, since nobody answered.
+    pub fn own(cause: Cause, called: &Called) -> Self {
+        let deadline = matches!(cause, Cause::Deadline | Cause::Timeout);
+        let code = if deadline { Code::DeadlineExceeded } else { Status::from(cause).code() };
+        let details = if deadline { None } else { cause.details() };
+        Self::by_client(code, sentence(cause, called), details)
+    }
+
+    /// There was no time to begin with.
+    pub fn too_late() -> Self {
+        Self::by_client(Code::DeadlineExceeded, "the deadline passed before the call was sent".into(), None)
+    }
+
+    fn by_client(code: Code, message: String, details: Option<&str>) -> Self {
+        let details = details.map(str::to_owned);
+        let origin = Origin { hop: TEST_CLIENT.to_owned(), details, ..Origin::default() };
+        Failure { code, message, origin, trailers: HeaderMap::new() }
+    }
+
+    /// The reason, where there is one.
+    pub fn reason(&self) -> Option<&str> {
+        Some(self.origin.reason.as_str()).filter(|reason| !reason.is_empty())
+    }
+
+    /// Whether B failed because of A: what the lab's line on standard output is for.
+    pub fn is_about_service_a(&self) -> bool {
+        let out_of_time = self.origin.reason == "DEADLINE_EXCEEDED" && self.origin.hop == SERVICE_B;
+        self.origin.reason.starts_with("SERVICE_A_") || out_of_time
+    }
+}
+
+fn sentence(cause: Cause, Called { name, target }: &Called) -> String {
+    match cause {
+        Cause::Unreachable(_) | Cause::Unresolved => format!("cannot reach {name} at {target}"),
+        Cause::NotGrpc(_) => format!("what answers for {name} at {target} is not a gRPC server"),
+        Cause::ConnectionLost(_) => format!("the connection to {name} was lost"),
+        Cause::Timeout | Cause::Deadline => format!("no answer from {name} within the deadline"),
+        Cause::Overloaded => format!("{name} is overloaded"),
+        Cause::Broken(_) => format!("the answer of {name} broke the protocol"),
+        Cause::Answered(_) => format!("{name} answered with an error"),
+    }
+}

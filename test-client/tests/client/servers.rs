@@ -1,0 +1,166 @@
+//! Servers for the client to call: the real pair, and some that the pair is not.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    thread,
+    time::Duration,
+};
+
+use clap::Parser;
+use echo_proto::{
+    CallEchoRequest, CallEchoResponse, EchoRequest, EchoResponse, Health,
+    call_echo_service_server::{CallEchoService, CallEchoServiceServer},
+    echo_service_server::{EchoService, EchoServiceServer},
+    health_service_server::HealthServiceServer,
+};
+use service_runtime::{
+    client::{Upstream, UpstreamConfig},
+    server::{self, Shutdown, Trigger},
+};
+use socket2::{Domain, Socket, Type};
+use tonic::{
+    Request, Response, Status,
+    transport::{Server, server::TcpIncoming},
+};
+
+/// A server in a thread of its own; asked to drain when it goes out of scope.
+pub struct Running {
+    pub url: String,
+    trigger: Trigger,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.trigger.ask();
+    }
+}
+
+pub fn service_a() -> Running {
+    let flags = ["service-a", "--listen=127.0.0.1:0", "--instance=1", "--workers=1"];
+    let args = service_a::process::Args::parse_from(flags);
+    let (trigger, shutdown) = Shutdown::new();
+    let bound = server::bind(args.listen, &args.server).unwrap();
+    let url = url(bound.local_addr());
+    in_thread(async move { bound.serve(&service_a::SERVICE, service_a::routes, shutdown).await.unwrap() });
+    Running { url, trigger }
+}
+
+pub fn service_b(service_a: &str) -> Running {
+    let flags = ["service-b", "--listen=127.0.0.1:0", "--instance=2", "--workers=1", "--service-a", service_a];
+    let args = service_b::process::Args::parse_from(flags);
+    let (trigger, shutdown) = Shutdown::new();
+    let bound = server::bind(args.listen, &args.server).unwrap();
+    let url = url(bound.local_addr());
+    let upstream = UpstreamConfig {
+        target: args.service_a.target,
+        timeout: args.service_a.timeout,
+        connect_timeout: args.service_a.connect_timeout,
+        max_backoff: args.service_a.max_backoff,
+    };
+    let routes = move |worker: &_| service_b::routes(worker, Upstream::new(service_b::SERVICE_A, &upstream, worker));
+    in_thread(async move { bound.serve(&service_b::SERVICE, routes, shutdown).await.unwrap() });
+    Running { url, trigger }
+}
+
+fn url(address: SocketAddr) -> String {
+    format!("http://{address}")
+}
+
+fn in_thread(server: impl Future<Output = ()> + Send + 'static) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    thread::spawn(move || runtime.block_on(server));
+}
+
+/// A port that is taken and that nobody listens on: whoever connects is refused.
+pub fn nobody() -> (Socket, String) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, url(address))
+}
+
+/// A port where connections are made and nothing is ever said.
+pub fn silent() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = url(listener.local_addr().unwrap());
+    (listener, url)
+}
+
+/// A peer that says `hello` to its first caller, then does what `then` says.
+pub fn peer(hello: &'static [u8], then: impl FnOnce(TcpStream) + Send + 'static) -> String {
+    let (listener, url) = silent();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(hello).unwrap();
+        then(stream);
+    });
+    url
+}
+
+/// An empty SETTINGS frame: all that an HTTP/2 server has to say at first.
+pub const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+
+/// Reads until a request has arrived whole, then resets the connection. A client that still writes would see the reset
+/// as a broken pipe, or not, as the clock will have it: so its answer to our SETTINGS is waited for, too.
+pub fn reset_after_the_request(mut stream: TcpStream) {
+    const PREFACE: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
+    const DATA_END_STREAM: [u8; 2] = [0, 1];
+    const SETTINGS_ACK: [u8; 2] = [4, 1];
+    read(&mut stream, PREFACE);
+    let mut awaited = vec![DATA_END_STREAM, SETTINGS_ACK];
+    while !awaited.is_empty() {
+        let head = read(&mut stream, 9);
+        read(&mut stream, usize::from(u16::from_be_bytes([head[1], head[2]])));
+        awaited.retain(|kind_and_flags| *kind_and_flags != head[3..5]);
+    }
+    Socket::from(stream).set_linger(Some(Duration::ZERO)).unwrap();
+}
+
+fn read(stream: &mut TcpStream, n: usize) -> Vec<u8> {
+    let mut bytes = vec![0; n];
+    stream.read_exact(&mut bytes).unwrap();
+    bytes
+}
+
+/// A gRPC server that is not of the pair: never well, and without an origin in its errors.
+pub fn stranger() -> String {
+    let (listener, url) = silent();
+    listener.set_nonblocking(true).unwrap();
+    in_thread(async move {
+        let incoming = TcpIncoming::from(tokio::net::TcpListener::from_std(listener).unwrap());
+        let authority = |mut request: http::Request<_>| {
+            let authority = request.uri().authority().unwrap().to_string();
+            request.headers_mut().insert("authority", authority.parse().unwrap());
+            request
+        };
+        let server = Server::builder()
+            .layer(tower::util::MapRequestLayer::new(authority))
+            .add_service(EchoServiceServer::new(Stranger))
+            .add_service(CallEchoServiceServer::new(Stranger))
+            .add_service(HealthServiceServer::new(Health(|| false)));
+        server.serve_with_incoming(incoming).await.unwrap();
+    });
+    url
+}
+
+struct Stranger;
+
+#[tonic::async_trait]
+impl EchoService for Stranger {
+    /// Echoes the value of the request metadata that the message names.
+    async fn echo(&self, request: Request<EchoRequest>) -> Result<Response<EchoResponse>, Status> {
+        let values = request.metadata().get_all(&request.get_ref().msg);
+        let echo = values.iter().map(|value| value.to_str().unwrap()).collect::<Vec<_>>().join(", ");
+        Ok(Response::new(EchoResponse { echo }))
+    }
+}
+
+#[tonic::async_trait]
+impl CallEchoService for Stranger {
+    /// Fails with text that does no terminal good; asked for `silence`, without any.
+    async fn call_echo(&self, request: Request<CallEchoRequest>) -> Result<Response<CallEchoResponse>, Status> {
+        let silence = request.get_ref().msg == "silence";
+        Err(Status::not_found(if silence { "" } else { "no such\nthing\x1b[2J" }))
+    }
+}
