@@ -4,8 +4,8 @@ pub mod process;
 
 use echo_proto::{
     EchoRequest, EchoResponse, Health, HealthResponse,
-    echo_service_server::{EchoService, EchoServiceServer},
-    health_service_server::HealthServiceServer,
+    echo_service_server::{self, EchoService, EchoServiceServer},
+    health_service_server::{self, HealthServiceServer},
 };
 use prost::Message;
 use serde_json::json;
@@ -18,6 +18,7 @@ pub static SERVICE: Service = Service {
     log_name: "A",
     env_prefix: "ECHO_A",
     domain: echo_proto::PACKAGE,
+    services: &[echo_service_server::SERVICE_NAME, health_service_server::SERVICE_NAME],
     descriptors: echo_proto::DESCRIPTORS,
     behind: None,
     json: &[

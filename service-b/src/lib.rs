@@ -4,9 +4,9 @@ pub mod process;
 
 use echo_proto::{
     CallEchoRequest, CallEchoResponse, EchoRequest, Health, HealthResponse,
-    call_echo_service_server::{CallEchoService, CallEchoServiceServer},
+    call_echo_service_server::{self, CallEchoService, CallEchoServiceServer},
     echo_service_client::EchoServiceClient,
-    health_service_server::HealthServiceServer,
+    health_service_server::{self, HealthServiceServer},
 };
 use prost::Message;
 use serde_json::{Value, json};
@@ -26,6 +26,7 @@ pub static SERVICE: Service = Service {
     log_name: "B",
     env_prefix: "ECHO_B",
     domain: echo_proto::PACKAGE,
+    services: &[call_echo_service_server::SERVICE_NAME, health_service_server::SERVICE_NAME],
     descriptors: echo_proto::DESCRIPTORS,
     behind: Some(SERVICE_A),
     json: &[

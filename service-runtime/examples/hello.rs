@@ -21,6 +21,7 @@ static SERVICE: Service = Service {
     log_name: "hello",
     env_prefix: "HELLO",
     domain: "hello.v1",
+    services: &[greeter_server::SERVICE_NAME],
     descriptors: tonic::include_file_descriptor_set!("hello"),
     behind: None,
     json: &[json::Route {

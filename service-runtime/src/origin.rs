@@ -166,6 +166,7 @@ mod tests {
         log_name: "B",
         env_prefix: "B",
         domain: "echo.v1",
+        services: &[],
         descriptors: &[],
         behind: Some(A),
         json: &[],

@@ -3,17 +3,23 @@
 use tonic::service::Routes;
 use tonic_reflection::{pb, server::Builder};
 
-use crate::health;
+use crate::{Service, health};
 
 /// The descriptors of reflection itself.
 pub(crate) const DESCRIPTORS: [&[u8]; 2] = [pb::v1::FILE_DESCRIPTOR_SET, pb::v1alpha::FILE_DESCRIPTOR_SET];
 
+const MACHINERY: [&str; 3] =
+    ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
+
 /// Adds both versions; older clients know v1alpha only.
-pub(crate) fn add_to(routes: Routes, descriptors: &'static [u8]) -> Routes {
+pub(crate) fn add_to(routes: Routes, service: &Service) -> Routes {
     let builder = || {
-        Builder::configure()
-            .register_encoded_file_descriptor_set(descriptors)
-            .register_encoded_file_descriptor_set(health::DESCRIPTORS)
+        let known = Builder::configure()
+            .register_encoded_file_descriptor_set(service.descriptors)
+            .register_encoded_file_descriptor_set(health::DESCRIPTORS);
+        // Only what this process offers: a .proto file may describe more.
+        let offered = service.services.iter().chain(&MACHINERY);
+        offered.fold(known, |builder, name| builder.with_service_name(*name))
     };
     // The method table has read the same descriptors before; if they were broken, the process would not have started.
     let v1 = builder().build_v1().expect("the descriptors were read before");

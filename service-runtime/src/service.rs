@@ -12,6 +12,8 @@ pub struct Service {
     pub env_prefix: &'static str,
     /// The domain of its errors, by convention its protobuf package, such as `echo.v1`.
     pub domain: &'static str,
+    /// The full names of the services it offers, out of its descriptors.
+    pub services: &'static [&'static str],
     /// Its encoded `google.protobuf.FileDescriptorSet`: the methods there are, and what reflection tells.
     pub descriptors: &'static [u8],
     /// The service behind this one, if it has one: who its callers wait for, when a deadline passes.

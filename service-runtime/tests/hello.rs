@@ -23,12 +23,14 @@ impl Hello {
         let mut command = Command::new(program);
         command.args(["--listen", "127.0.0.1:0"]).args(flags).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let mut log = BufReader::new(child.stdout.take().unwrap());
+        let log = BufReader::new(child.stdout.take().unwrap());
+        // Made first, so that the process ends also when what follows does not hold.
+        let mut hello = Hello { child, log, address: String::new() };
         let mut first = String::new();
-        log.read_line(&mut first).unwrap();
+        hello.log.read_line(&mut first).unwrap();
         let (_, address) = first.trim().split_once("http://").expect("the first line says where it listens");
-        let address = address.trim_end_matches(['"', '}']).to_owned();
-        Hello { child, log, address }
+        hello.address = address.trim_end_matches(['"', '}']).to_owned();
+        hello
     }
 
     fn get(&self, path: &str) -> String {

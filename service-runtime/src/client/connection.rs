@@ -34,6 +34,7 @@ pub struct Connection {
     /// Sends calls; once the connection is gone it fails for good.
     pub channel: Channel,
     life: watch::Receiver<Life>,
+    end: Arc<OnceLock<Cause>>,
 }
 
 /// The life of a connection, in order.
@@ -68,13 +69,18 @@ impl Connection {
         let endpoint = Endpoint::from(target.uri().clone())
             .http2_keep_alive_interval(KEEPALIVE)
             .keep_alive_timeout(KEEPALIVE_ANSWER);
-        let lost = |_| end.get().copied().unwrap_or(Cause::Unreachable("closed"));
+        let lost = |_: tonic::transport::Error| end.get().copied().unwrap_or(Cause::Unreachable("closed"));
         let channel = endpoint.connect_with_connector(connector).await.map_err(lost)?;
         let opened = life.wait_for(|life| *life > Life::Opening).await.map(|life| *life);
         match opened {
-            Ok(Life::Ready | Life::GoingAway) => Ok(Connection { channel, life }),
+            Ok(Life::Ready | Life::GoingAway) => Ok(Connection { channel, life, end }),
             _ => Err(end.get().copied().unwrap_or(Cause::Unreachable("closed"))),
         }
+    }
+
+    /// How the connection ended, once it has: it knows a reset from a close, which a call's error often does not.
+    pub fn end(&self) -> Option<Cause> {
+        self.end.get().copied()
     }
 
     /// Returns once no new call can be made on this connection.
@@ -146,6 +152,13 @@ impl<IO> Watched<IO> {
         self.life.send_replace(Life::Closed);
     }
 
+    /// A reset is often seen first by whoever writes.
+    fn wrote(&mut self, result: &io::Result<usize>) {
+        if let Err(error) = result {
+            self.failed(error);
+        }
+    }
+
     fn failed(&mut self, error: &io::Error) {
         self.ended(if error.kind() == io::ErrorKind::ConnectionReset { "reset" } else { "closed" });
     }
@@ -171,7 +184,9 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Watched<IO> {
 
 impl<IO: AsyncWrite + Unpin> AsyncWrite for Watched<IO> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        let result = ready!(Pin::new(&mut self.io).poll_write(cx, buf));
+        self.wrote(&result);
+        Poll::Ready(result)
     }
 
     fn poll_write_vectored(
@@ -179,7 +194,9 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Watched<IO> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        let result = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, bufs));
+        self.wrote(&result);
+        Poll::Ready(result)
     }
 
     fn is_write_vectored(&self) -> bool {

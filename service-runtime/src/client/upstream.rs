@@ -7,6 +7,7 @@ use tonic::{Code, Request, Response, Status, transport::Channel};
 
 use super::{
     Peer, Target,
+    connection::Connection,
     subchannel::{Connect, Failure, PeerLog, Subchannel},
 };
 use crate::{
@@ -87,7 +88,8 @@ impl Upstream {
             let mut request = Request::new(message);
             context.call.pass_on(request.metadata_mut().as_mut());
             deadline.set_on(&mut request);
-            attempt(connection.channel, request).await.map_err(|status| Failed::of(&status, deadline, set_by))
+            let sent = attempt(connection.channel.clone(), request).await;
+            sent.map_err(|status| Failed::of(&status, &connection, deadline, set_by))
         })
         .await;
         let result = outcome.unwrap_or_else(|deadline::Passed| Err(stage.passed(set_by)));
@@ -152,12 +154,13 @@ impl Failed {
         Failed { cause, next_try: None, served_by: None }
     }
 
-    fn of(status: &Status, deadline: Deadline, set_by: SetBy) -> Self {
+    fn of(status: &Status, connection: &Connection, deadline: Deadline, set_by: SetBy) -> Self {
         let cause = match Cause::of(status) {
             Cause::Timeout => Stage::Sent.passed(set_by).cause,
             Cause::Answered(Code::DeadlineExceeded | Code::Cancelled) if deadline.remaining() <= SAME_MOMENT => {
                 Stage::Sent.passed(set_by).cause
             }
+            lost @ Cause::ConnectionLost(_) => connection.end().unwrap_or(lost),
             cause => cause,
         };
         Failed { served_by: status.metadata().as_ref().get(SERVED_BY).cloned(), ..Self::because(cause) }

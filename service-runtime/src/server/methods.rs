@@ -1,6 +1,6 @@
 //! The methods there are: from the descriptor sets, so that nobody has to list them twice.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use anyhow::Context as _;
 use prost::Message as _;
@@ -26,7 +26,7 @@ pub struct Method {
 /// gRPC path → method.
 pub struct Methods {
     by_path: HashMap<String, Method>,
-    services: BTreeSet<String>,
+    services: &'static [&'static str],
 }
 
 /// Packages that belong to the machinery and not to the service.
@@ -35,7 +35,7 @@ const MACHINERY: [&str; 2] = ["grpc.health.", "grpc.reflection."];
 impl Methods {
     /// Reads the service's descriptors and those of health and reflection.
     pub fn new(service: &Service, more: &[&[u8]]) -> anyhow::Result<Self> {
-        let mut methods = Methods { by_path: HashMap::new(), services: BTreeSet::new() };
+        let mut methods = Methods { by_path: HashMap::new(), services: service.services };
         for encoded in std::iter::once(&service.descriptors).chain(more) {
             methods.add(service, encoded)?;
         }
@@ -48,8 +48,8 @@ impl Methods {
     }
 
     /// The full names of the services, such as `echo.v1.EchoService`, without health and reflection.
-    pub fn services(&self) -> impl Iterator<Item = &str> {
-        self.services.iter().map(String::as_str)
+    pub fn services(&self) -> impl Iterator<Item = &'static str> {
+        self.services.iter().copied()
     }
 
     fn add(&mut self, service: &Service, encoded: &[u8]) -> anyhow::Result<()> {
@@ -57,7 +57,11 @@ impl Methods {
         for file in set.file {
             for described in file.service {
                 let name = format!("{}.{}", file.package.as_deref().unwrap_or(""), described.name.unwrap_or_default());
+                let offered = service.services.contains(&name.as_str());
                 let machinery = MACHINERY.iter().any(|package| name.starts_with(package));
+                if !offered && !machinery {
+                    continue;
+                }
                 for method in described.method {
                     let path = format!("/{name}/{}", method.name.as_deref().unwrap_or(""));
                     let route = service.json.iter().find(|route| route.method == path);
@@ -70,9 +74,6 @@ impl Methods {
                         quiet: machinery,
                     };
                     self.by_path.insert(path, method);
-                }
-                if !machinery {
-                    self.services.insert(name);
                 }
             }
         }

@@ -133,7 +133,7 @@ impl Shared {
     /// The service's routes, and those that every process has.
     fn with_machinery(self: &Arc<Self>, routes: Routes) -> Routes {
         let routes = routes.add_service(health::service(self.clone()));
-        if self.reflection { reflection::add_to(routes, self.service.descriptors) } else { routes }
+        if self.reflection { reflection::add_to(routes, self.service) } else { routes }
     }
 }
 
@@ -196,13 +196,14 @@ impl Bound {
     ) -> anyhow::Result<()> {
         let (phase, phases) = watch::channel(Phase::Serving);
         let shared = Arc::new(Shared::new(service, &self.flags, Phases(phases))?);
+        // The first line of the log: before the workers have anything to say.
+        info!(target: ANNOUNCE, listening = %format_args!("http://{}", self.address));
         let factory: Arc<dyn Fn(&Worker) -> Routes + Send + Sync> = Arc::new(factory);
         let workers = (0..self.flags.workers())
             .map(|index| worker::start(index, shared.clone(), factory.clone()))
             .collect::<anyhow::Result<Vec<_>>>()?;
         let listener = tokio::net::TcpListener::from_std(self.listener).context("the listener cannot be used")?;
         let acceptor = Acceptor { listener: &listener, workers: &workers, max_connections: self.flags.max_connections };
-        info!(target: ANNOUNCE, listening = %format_args!("http://{}", self.address));
 
         tokio::select! { () = acceptor.run() => {}, () = shutdown.drain() => {} }
         phase.send_replace(Phase::LameDuck);
