@@ -4,10 +4,13 @@
 //! - [`child`]: one running service: its address, its log, and every way to end it
 //! - [`tie`]: why no child outlives the lab
 //! - [`pair`]: A, and the B that calls it
-//! - [`http`]: one plain request
-//! - [`up`]: the pair, to be broken by hand
+//! - [`client`], [`http`], [`crowd`]: the three ways to ask: the real client, one plain request, fifty calls at once
+//! - [`demo`]: eight suites that show what B answers, and why; [`up`]: the pair, to be broken by hand
 
 pub mod child;
+pub mod client;
+pub mod crowd;
+pub mod demo;
 pub mod http;
 pub mod pair;
 pub mod program;

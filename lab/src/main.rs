@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
-use lab::{program, up};
+use lab::{demo, program, up};
 
 /// Both services in one binary: shows them, or runs them for you to break
 #[derive(clap::Parser)]
@@ -14,6 +14,8 @@ struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
+    /// Start A and B, break them in eight ways, and show what comes back and why
+    Demo(demo::Args),
     /// Run A and B until Ctrl-C, for you to call and to break
     Up(up::Args),
 }
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
     match service_runtime::cli::parse::<Args>("ECHO_LAB", argv) {
         Ok(args) => block_on(async {
             match args.command {
+                Command::Demo(args) => demo::run(&args).await,
                 Command::Up(args) => up::run(&args).await,
             }
         }),
