@@ -1,1 +1,19 @@
-//! Both services in one binary that starts itself as real processes.
+//! Both services in one binary that starts itself as real processes, so that a fresh clone needs no second terminal.
+//!
+//! - [`program`]: this executable and what it can be started as: `service-a`, `service-b`, `test-client`
+//! - [`child`]: one running service: its address, its log, and every way to end it
+//! - [`tie`]: why no child outlives the lab
+//! - [`pair`]: A, and the B that calls it
+//! - [`client`], [`http`], [`crowd`]: the three ways to ask: the real client, one plain request, fifty calls at once
+//! - [`demo`]: eight suites that show what B answers, and why; [`up`]: the pair, to be broken by hand
+
+pub mod child;
+pub mod client;
+pub mod crowd;
+pub mod demo;
+pub mod http;
+pub mod pair;
+pub mod program;
+pub mod signals;
+pub mod tie;
+pub mod up;

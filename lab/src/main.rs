@@ -1,3 +1,48 @@
 //! The command `lab`.
 
-fn main() {}
+use std::{ffi::OsString, process::ExitCode};
+
+use lab::{demo, program, up};
+
+/// Both services in one binary: shows them, or runs them for you to break
+#[derive(clap::Parser)]
+#[command(name = "lab", version, arg_required_else_help = true)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Start A and B, break them in eight ways, and show what comes back and why
+    Demo(demo::Args),
+    /// Run A and B until Ctrl-C, for you to call and to break
+    Up(up::Args),
+}
+
+fn main() -> ExitCode {
+    let argv: Vec<OsString> = std::env::args_os().collect();
+    // Before clap: what follows the name of a service is the service's own command line.
+    if let Some(code) = program::run_as(argv.get(1..).unwrap_or_default()) {
+        return code;
+    }
+    match service_runtime::cli::parse::<Args>("ECHO_LAB", argv) {
+        Ok(args) => block_on(async {
+            match args.command {
+                Command::Demo(args) => demo::run(&args).await,
+                Command::Up(args) => up::run(&args).await,
+            }
+        }),
+        Err(code) => code,
+    }
+}
+
+/// One thread: children die with the thread that started them (see `tie`), and the main thread is the last to end.
+fn block_on(command: impl Future<Output = anyhow::Result<ExitCode>>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ended = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(command));
+    ended.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,165 @@
+//! One running service as a child process: its address, its log, and every way to end it. Dropped, it is killed.
+
+use std::{
+    net::SocketAddr,
+    process::ExitStatus,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, anyhow, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{self, ChildStdin, ChildStdout},
+    sync::broadcast::{Receiver, Sender, channel, error::RecvError},
+    time::timeout,
+};
+
+use crate::program::Program;
+
+/// A service that does not listen after so long never will.
+const START: Duration = Duration::from_secs(10);
+/// Longer than a service's own patience in a drain, which is 10 s.
+const EXIT: Duration = Duration::from_secs(15);
+/// Lines of a child's log that a slow reader may be behind; older ones are dropped, so that a child never waits for us.
+const LINES: usize = 1024;
+
+/// A running service.
+pub struct Child {
+    name: &'static str,
+    process: process::Child,
+    /// Held, for the child ends when it is dropped (see `tie`); `wait` would drop it.
+    _tie: Option<ChildStdin>,
+    address: SocketAddr,
+    /// Never read, but copied: a copy hears what is said from then on. Without a sender here, the log ends with the child.
+    lines: Receiver<String>,
+    from_start: Option<Receiver<String>>,
+}
+
+impl Child {
+    /// Starts `service` (`service-a` or `service-b`) and returns once it listens.
+    ///
+    /// Errors: it ended instead. It has then said why on standard error, which is the lab's too.
+    pub async fn start(program: &Program, service: &'static str, flags: &[&str]) -> anyhow::Result<Child> {
+        let mut process =
+            program.command(service).args(flags).spawn().with_context(|| format!("cannot start {service}"))?;
+        let tie = process.stdin.take();
+        let output = process.stdout.take().context("the child has no standard output")?;
+        let (sender, mut log) = channel(LINES);
+        let from_start = Some(log.resubscribe());
+        tokio::spawn(read(output, sender));
+        let listens = find(&mut log, |line| value(line, "listening=http://").and_then(|address| address.parse().ok()));
+        let address = tokio::select! {
+            found = timeout(START, listens) => found.with_context(|| format!("{service} does not say where it listens"))?,
+            _ = process.wait() => None,
+        };
+        let address = address.ok_or_else(|| anyhow!("{service} did not start"))?;
+        Ok(Child { name: service, process, _tie: tie, address, lines: log, from_start })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The same as a URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Its process id; `None` once it has ended.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.id()
+    }
+
+    /// Its log from the first line on; the second time, from now on.
+    pub fn log(&mut self) -> Receiver<String> {
+        self.from_start.take().unwrap_or_else(|| self.lines.resubscribe())
+    }
+
+    /// SIGKILL, and waits until it is gone. Works on a frozen child too; one that is gone already stays gone.
+    pub async fn kill(&mut self) -> anyhow::Result<()> {
+        self.signal(Signal::KILL)?;
+        self.exited().await.map(drop)
+    }
+
+    /// SIGTERM: it is to drain, and then to exit.
+    pub fn terminate(&self) -> anyhow::Result<()> {
+        self.signal(Signal::TERM)
+    }
+
+    /// SIGSTOP: its connections stay, and nobody answers.
+    pub fn freeze(&self) -> anyhow::Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// SIGCONT: it goes on where it was.
+    pub fn thaw(&self) -> anyhow::Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    /// Waits, at most 15 s, until it has ended, and says how.
+    pub async fn exited(&mut self) -> anyhow::Result<ExitStatus> {
+        let ended = timeout(EXIT, self.process.wait()).await;
+        Ok(ended.with_context(|| format!("{} does not end", self.name))??)
+    }
+
+    /// Waits without a bound until it ends by itself, and says how, if the system knows.
+    pub async fn ended(&mut self) -> Option<ExitStatus> {
+        self.process.wait().await.ok()
+    }
+
+    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        // Without an id it has ended, and its number may be another process's by now.
+        let pid = self.pid().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
+        pid.map_or(Ok(()), |pid| kill_process(pid, signal)).with_context(|| format!("cannot signal {}", self.name))
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _ = self.process.start_kill();
+        // Short, and worth it: when the lab says that it is done, its ports are free.
+        let until = Instant::now() + Duration::from_secs(1);
+        while matches!(self.process.try_wait(), Ok(None)) && Instant::now() < until {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+async fn read(output: ChildStdout, lines: Sender<String>) {
+    let mut output = BufReader::new(output).lines();
+    while let Ok(Some(line)) = output.next_line().await {
+        // Nobody listening is no reason to stop reading: a full pipe would stop the child.
+        let _ = lines.send(line);
+    }
+}
+
+/// The first thing that `find` sees in the log; `None` when the log is over.
+async fn find<T>(log: &mut Receiver<String>, find: impl Fn(&str) -> Option<T>) -> Option<T> {
+    loop {
+        match log.recv().await {
+            Ok(line) => match find(&line) {
+                Some(found) => return Some(found),
+                None => continue,
+            },
+            Err(RecvError::Lagged(_)) => continue,
+            Err(RecvError::Closed) => return None,
+        }
+    }
+}
+
+/// Waits, for a bounded time, for a line that has `text` in it, such as `state=draining`.
+pub async fn line_with(log: &mut Receiver<String>, text: &str) -> anyhow::Result<String> {
+    let line = find(log, |line| line.contains(text).then(|| line.to_owned()));
+    match timeout(START, line).await {
+        Ok(Some(line)) => Ok(line),
+        _ => bail!("the log never said {text}"),
+    }
+}
+
+/// The word after `key` in a log line.
+pub fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+    line.split_once(key)?.1.split_whitespace().next()
+}

@@ -1,0 +1,111 @@
+//! One plain HTTP/1.1 request, as `curl` makes it.
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request};
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::{net::TcpStream, time::timeout};
+
+/// An answer that takes longer is none.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What to ask.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// The HTTP method.
+    pub method: Method,
+    /// The path with its query.
+    pub path: &'static str,
+    /// One more header.
+    pub header: Option<(&'static str, &'static str)>,
+}
+
+impl Ask {
+    /// GET `path`.
+    pub fn get(path: &'static str) -> Self {
+        Ask { method: Method::GET, path, header: None }
+    }
+
+    /// POST to `path`, with nothing in it.
+    pub fn post(path: &'static str) -> Self {
+        Ask { method: Method::POST, ..Ask::get(path) }
+    }
+
+    /// The same, with a header.
+    pub fn with(self, key: &'static str, value: &'static str) -> Self {
+        Ask { header: Some((key, value)), ..self }
+    }
+
+    /// The command that a user would type, for a service on its default port.
+    pub fn curl(&self, port: u16) -> String {
+        let method = if self.method == Method::GET { String::new() } else { format!("-X {} ", self.method) };
+        let header = self.header.map_or(String::new(), |(key, value)| format!("-H '{key}: {value}' "));
+        let quote = if self.path.contains('?') { "'" } else { "" };
+        format!("curl {method}{header}{quote}localhost:{port}{}{quote}", self.path)
+    }
+}
+
+/// What came.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, without its newline.
+    pub body: String,
+    /// From before the connect to the last byte.
+    pub took: Duration,
+}
+
+impl Reply {
+    /// The body as JSON; null if it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.status, self.body)
+    }
+}
+
+/// Asks once, on a connection of its own. Errors: no connection, or no whole answer within 10 s.
+pub async fn ask(to: SocketAddr, ask: &Ask) -> anyhow::Result<Reply> {
+    let start = Instant::now();
+    let stream = timeout(PATIENCE, TcpStream::connect(to)).await?.with_context(|| format!("cannot connect to {to}"))?;
+    let reply = over(stream, ask).await?;
+    Ok(Reply { took: start.elapsed(), ..reply })
+}
+
+/// Asks over a connection that is there. Errors: no whole answer within 10 s.
+pub async fn over(stream: TcpStream, ask: &Ask) -> anyhow::Result<Reply> {
+    timeout(PATIENCE, exchange(stream, ask)).await.context("no answer over HTTP")?
+}
+
+async fn exchange(stream: TcpStream, ask: &Ask) -> anyhow::Result<Reply> {
+    let start = Instant::now();
+    let host = stream.peer_addr()?.to_string();
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let mut request = Request::builder().method(&ask.method).uri(ask.path).header("host", host);
+    if let Some((key, value)) = ask.header {
+        request = request.header(key, value);
+    }
+    let answer = async move {
+        let (head, body) = sender.send_request(request.body(Empty::<Bytes>::new())?).await?.into_parts();
+        let body = String::from_utf8_lossy(&body.collect().await?.to_bytes()).trim_end().to_owned();
+        Ok(Reply { status: head.status.as_u16(), headers: head.headers, body, took: start.elapsed() })
+    };
+    // The connection moves the bytes; it is over once the sender is dropped.
+    tokio::join!(answer, connection).0
+}

@@ -1,0 +1,83 @@
+//! A, and the B that calls it.
+
+use std::{io, net::SocketAddr, thread, time::Duration};
+
+use anyhow::bail;
+use futures_util::future::join_all;
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep},
+};
+
+use crate::{child::Child, http, program::Program};
+
+/// B answers OK again at most 1.3 s and a connect after A is back (contract, row 12); this is far beyond.
+const RECOVERY: Duration = Duration::from_secs(10);
+
+/// Both services, running.
+pub struct Pair {
+    /// What they are started from.
+    pub program: Program,
+    /// Service A.
+    pub a: Child,
+    /// Service B.
+    pub b: Child,
+}
+
+impl Pair {
+    /// Starts A, then B; port 0 takes a free one. Errors: a service did not start.
+    pub async fn start(program: Program, port_a: u16, port_b: u16) -> anyhow::Result<Pair> {
+        let a = start_a(&program, SocketAddr::from(([127, 0, 0, 1], port_a))).await?;
+        let b = start_b(&program, SocketAddr::from(([127, 0, 0, 1], port_b)), &a.url()).await?;
+        Ok(Pair { program, a, b })
+    }
+
+    /// Ends A, however it is, and starts it again on the same port.
+    pub async fn restart_a(&mut self) -> anyhow::Result<()> {
+        self.a.kill().await?;
+        self.a = start_a(&self.program, self.a.address()).await?;
+        Ok(())
+    }
+
+    /// Ends B, however it is, and starts it again on the same port.
+    pub async fn restart_b(&mut self) -> anyhow::Result<()> {
+        self.b.kill().await?;
+        self.b = start_b(&self.program, self.b.address(), &self.a.url()).await?;
+        Ok(())
+    }
+
+    /// Waits until B gets through to A again, and says how long that took. Errors: never, within 10 s.
+    pub async fn recovered(&self) -> anyhow::Result<Duration> {
+        let start = Instant::now();
+        while start.elapsed() < RECOVERY {
+            if self.every_worker_gets_through().await {
+                return Ok(start.elapsed());
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+        bail!("B does not get through to A")
+    }
+
+    /// Each worker of B has its own connection to A. A new connection goes to the worker that has the fewest, so twice as
+    /// many as there are workers reach each of them.
+    async fn every_worker_gets_through(&self) -> bool {
+        let workers = thread::available_parallelism().map_or(1, usize::from);
+        let connections = join_all((0..2 * workers).map(|_| TcpStream::connect(self.b.address()))).await;
+        let answers = join_all(connections.into_iter().map(gets_through)).await;
+        answers.into_iter().all(|through| through)
+    }
+}
+
+async fn gets_through(connection: io::Result<TcpStream>) -> bool {
+    let Ok(connection) = connection else { return false };
+    let reply = http::over(connection, &http::Ask::get("/call-echo?msg=hello")).await;
+    reply.is_ok_and(|reply| reply.status == 200)
+}
+
+async fn start_a(program: &Program, listen: SocketAddr) -> anyhow::Result<Child> {
+    Child::start(program, "service-a", &["--listen", &listen.to_string()]).await
+}
+
+async fn start_b(program: &Program, listen: SocketAddr, service_a: &str) -> anyhow::Result<Child> {
+    Child::start(program, "service-b", &["--listen", &listen.to_string(), "--service-a", service_a]).await
+}

@@ -1,0 +1,69 @@
+//! This executable, and what it can be started as: a service or the client, each a real process of its own.
+
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+    process::{ExitCode, Stdio},
+};
+
+use anyhow::Context as _;
+use tokio::process::Command;
+
+use crate::tie;
+
+/// Flags of the services and the client come from the environment too; a demonstration must not depend on them.
+const FLAGS_FROM_OUTSIDE: [&str; 5] = ["ECHO_A_", "ECHO_B_", "ECHO_CLIENT_", "RUST_LOG", "POD_NAME"];
+
+/// The executable that holds both services and the client.
+#[derive(Clone, Debug)]
+pub struct Program {
+    executable: PathBuf,
+    own_environment: bool,
+}
+
+impl Program {
+    /// The program that runs now. Errors: the system does not tell where it is.
+    pub fn this() -> anyhow::Result<Self> {
+        Ok(Program::at(env::current_exe().context("cannot find this program's own file")?))
+    }
+
+    /// The program in that file; for tests, whose own executable is another one.
+    pub fn at(executable: impl Into<PathBuf>) -> Self {
+        Program { executable: executable.into(), own_environment: false }
+    }
+
+    /// The same, started without the flags that the environment may hold.
+    pub fn with_defaults(self) -> Self {
+        Program { own_environment: true, ..self }
+    }
+
+    /// The command that starts the program as `role`, tied to this process, its standard output a pipe.
+    pub fn command(&self, role: &str) -> Command {
+        let mut command = Command::new(&self.executable);
+        command.arg(role).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        // Ctrl-C is for the lab, which passes it on once: a service takes a second signal for impatience, and cuts calls.
+        command.process_group(0);
+        command.env(tie::PARENT, std::process::id().to_string());
+        let from_outside = |name: &OsStr| {
+            let name = name.to_string_lossy();
+            FLAGS_FROM_OUTSIDE.iter().any(|prefix| name.starts_with(prefix))
+        };
+        for (name, _) in env::vars_os().filter(|(name, _)| self.own_environment && from_outside(name)) {
+            command.env_remove(name);
+        }
+        command
+    }
+}
+
+/// Is this process a service or the client, `argv` being the role and its command line? Runs it, if so.
+pub fn run_as(argv: &[OsString]) -> Option<ExitCode> {
+    let run: fn(Vec<OsString>) -> ExitCode = match argv.first()?.to_str()? {
+        "service-a" => |argv| service_runtime::run_with(&service_a::SERVICE, argv, service_a::process::run),
+        "service-b" => |argv| service_runtime::run_with(&service_b::SERVICE, argv, service_b::process::run),
+        "test-client" => |argv| test_client::run(argv),
+        _ => return None,
+    };
+    tie::to_parent();
+    Some(run(argv.to_vec()))
+}

@@ -1,0 +1,136 @@
+//! The pair until Ctrl-C; and that no child outlives the lab, however it ends.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    net::{SocketAddr, TcpListener, TcpStream},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A running `lab up` on free ports.
+struct Up {
+    lab: Child,
+    output: BufReader<std::process::ChildStdout>,
+    a: Service,
+    b: Service,
+}
+
+struct Service {
+    address: SocketAddr,
+    pid: Pid,
+}
+
+impl Up {
+    fn start() -> Up {
+        let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
+        let mut lab =
+            lab.args(["up", "--port-a", "0", "--port-b", "0"]).stdout(Stdio::piped()).spawn().expect("the lab starts");
+        let mut output = BufReader::new(lab.stdout.take().expect("a pipe"));
+        let (a, b) = (service(&mut output), service(&mut output));
+        Up { lab, output, a, b }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.lab), signal).expect("it runs");
+    }
+
+    /// What it prints until it ends; a child that outlived it would keep the pipe open, so it is read to its end.
+    fn rest(mut self) -> (String, Option<i32>) {
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).expect("UTF-8");
+        (rest, self.lab.wait().expect("it ends").code())
+    }
+}
+
+/// Reads `A  http://127.0.0.1:38829   pid 123`.
+fn service(output: &mut impl BufRead) -> Service {
+    let mut line = String::new();
+    output.read_line(&mut line).expect("UTF-8");
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let [_, url, "pid", pid] = words[..] else { panic!("not a service: {line}") };
+    let address = url.strip_prefix("http://").and_then(|address| address.parse().ok());
+    let pid = pid.parse().ok().and_then(Pid::from_raw);
+    Service { address: address.expect("an address"), pid: pid.expect("a process id") }
+}
+
+impl Service {
+    /// A port is closed when its process is gone. (An id would stay for as long as nobody has asked for its exit code.)
+    fn is_gone_soon(&self) -> bool {
+        let until = Instant::now() + Duration::from_secs(5);
+        while Instant::now() < until {
+            if TcpStream::connect_timeout(&self.address, Duration::from_secs(1)).is_err() {
+                return true;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        // Whatever the test says of it, nothing of ours stays behind.
+        let _ = kill_process(self.pid, Signal::KILL);
+        false
+    }
+}
+
+#[test]
+fn ends_both_and_exits_0_on_ctrl_c() {
+    let up = Up::start();
+    up.signal(Signal::INT);
+    let (a, b) = (up.a.address, up.b.address);
+    let (rest, code) = up.rest();
+    assert_eq!(code, Some(0), "{rest}");
+    for drained in ["A | ", "B | "] {
+        let mut lines = rest.lines().filter(|line| line.starts_with(drained));
+        assert!(lines.any(|line| line.contains("state=drained calls_cut=0")), "{rest}");
+    }
+    assert!([a, b].iter().all(|address| TcpStream::connect(address).is_err()));
+}
+
+#[test]
+fn ends_a_frozen_service_too_on_ctrl_c() {
+    let up = Up::start();
+    kill_process(up.a.pid, Signal::STOP).unwrap();
+    up.signal(Signal::INT);
+    let (rest, code) = up.rest();
+    assert_eq!(code, Some(0), "{rest}");
+}
+
+#[test]
+fn goes_on_when_a_is_killed_by_hand_and_says_so() {
+    let mut up = Up::start();
+    kill_process(up.a.pid, Signal::KILL).unwrap();
+    let gone = (&mut up.output).lines().map(Result::unwrap).find(|line| line.starts_with("A is gone"));
+    assert!(gone.unwrap().contains("cargo service-a --listen"));
+    assert!(TcpStream::connect(up.b.address).is_ok());
+    up.signal(Signal::TERM);
+    assert_eq!(up.rest().1, Some(0));
+}
+
+#[test]
+fn leaves_no_child_behind_when_it_is_killed() {
+    let up = Up::start();
+    up.signal(Signal::KILL);
+    assert_eq!([&up.a, &up.b].map(Service::is_gone_soon), [true, true]);
+    up.rest();
+}
+
+#[test]
+fn leaves_no_frozen_child_behind_when_it_is_killed() {
+    let up = Up::start();
+    kill_process(up.a.pid, Signal::STOP).unwrap();
+    up.signal(Signal::KILL);
+    assert_eq!([&up.a, &up.b].map(Service::is_gone_soon), [true, true]);
+    up.rest();
+}
+
+#[test]
+fn says_that_a_port_is_taken() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for flags in [["--port-a", &port, "--port-b", "0"], ["--port-a", "0", "--port-b", &port]] {
+        let up = Command::new(env!("CARGO_BIN_EXE_lab")).arg("up").args(flags).output().unwrap();
+        let said = String::from_utf8_lossy(&up.stderr);
+        assert!(said.starts_with(&format!("error: port {port} is taken")), "{said}");
+        assert_eq!(up.status.code(), Some(1));
+    }
+}
