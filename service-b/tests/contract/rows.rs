@@ -1,8 +1,5 @@
 //! The rows of the failure contract that one A is enough for: B as a real process, asked on both of its faces, in front of
 //! an A that misbehaves on purpose. The rows that need A's own signals stand in the lab's tests.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::{
     net::TcpListener,
@@ -10,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use support::{
+use crate::support::{
     B,
     peer::{Behaviour, Event, Peer},
 };
@@ -153,7 +150,7 @@ async fn sees_the_cancel(peer: &mut Peer) {
     let cancelled = Instant::now();
     let (event, at) = peer.event().await;
     assert_eq!(event, Event::Cancelled);
-    assert!(at.duration_since(cancelled) <= Duration::from_millis(50) + support::SLACK);
+    assert!(at.duration_since(cancelled) <= Duration::from_millis(50) + crate::support::SLACK);
 }
 
 #[tokio::test]

@@ -1,0 +1,118 @@
+//! What is wrong gets a sentence: on the command line one line and exit code 2, on the wire a status of the contract.
+
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    process::{Command, Output},
+};
+
+use crate::support::B;
+
+fn run(flags: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_service-b")).args(flags).output().unwrap()
+}
+
+/// B refuses to start, with this exit code and one line on standard error; it has logged nothing.
+#[track_caller]
+fn refuses(flags: &[&str], exit: i32, sentence: &str) {
+    let output = run(flags);
+    assert_eq!(String::from_utf8_lossy(&output.stderr), format!("error: {sentence}\n"));
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(exit), 0));
+}
+
+#[test]
+fn says_what_to_do_when_the_port_is_taken() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let _listener = TcpListener::bind(taken).unwrap();
+    let sentence = format!("port {} is taken; try --listen 127.0.0.1:0", taken.port());
+    refuses(&["--listen", &taken.to_string()], 1, &sentence);
+}
+
+#[test]
+fn says_what_would_be_right_on_the_command_line() {
+    refuses(&["--lisen", "x"], 2, "unexpected argument '--lisen' found; a similar argument exists: '--listen'");
+    refuses(
+        &["--listen", "8081"],
+        2,
+        "invalid value '8081' for '--listen <ADDRESS>': expected an address and a port such as 127.0.0.1:8080",
+    );
+    for url in ["nonsense", "ftp://127.0.0.1:8080", "http://127.0.0.1", "http://127.0.0.1:8080/echo"] {
+        let sentence = format!(
+            "invalid value '{url}' for '--service-a <URL>': expected one address such as http://127.0.0.1:8080"
+        );
+        refuses(&["--service-a", url], 2, &sentence);
+    }
+    let sentence =
+        "invalid value 'soon' for '--service-a-timeout <DURATION>': expected a duration such as 300ms, 2s or 1m";
+    refuses(&["--service-a-timeout", "soon"], 2, sentence);
+    let sentence = "invalid value '0s' for '--service-a-timeout <DURATION>': expected a duration above zero, such as 300ms, 2s or 1m";
+    refuses(&["--service-a-timeout", "0s"], 2, sentence);
+    refuses(
+        &["--max-message-size", "big"],
+        2,
+        "invalid value 'big' for '--max-message-size <SIZE>': expected a size such as 64KiB, below 4GiB",
+    );
+    refuses(&["--workers", "0"], 2, "invalid value '0' for '--workers <N>': expected a whole number from 1");
+}
+
+#[test]
+fn reads_flags_from_the_environment() {
+    let output = Command::new(env!("CARGO_BIN_EXE_service-b")).env("ECHO_B_DRAIN_TIMEOUT", "soon").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("'--drain-timeout <DURATION>'"), "{output:?}");
+}
+
+/// The first line, the headers and the body of the answer to one request over HTTP/1.1.
+fn answer(b: &B, request: &str) -> String {
+    let mut stream = TcpStream::connect(&b.address).unwrap();
+    write!(stream, "{request} HTTP/1.1\r\nhost: b\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn tells_plain_http_what_is_wrong() {
+    let b = B::start("127.0.0.1:1", &[]);
+    let method = "/echo.v1.CallEchoService/CallEcho";
+    for (request, code, reason) in [
+        (format!("POST {method}"), 415, "WRONG_CONTENT_TYPE"),
+        (format!("GET {method}"), 405, "WRONG_HTTP_METHOD"),
+        ("GET /nope".into(), 404, "UNKNOWN_METHOD"),
+        ("GET /echo?msg=hello".into(), 404, "UNKNOWN_METHOD"),
+        ("POST /echo.v1.EchoService/Echo".into(), 404, "UNKNOWN_METHOD"),
+        ("POST /call-echo?msg=hello".into(), 405, "WRONG_HTTP_METHOD"),
+        ("GET /call-echo?msg=%zz".into(), 400, "BAD_QUERY"),
+        ("GET /call-echo?msg=%FF".into(), 400, "BAD_QUERY"),
+    ] {
+        let answer = answer(&b, &request);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {code} ")), "{request}: {answer}");
+        assert!(answer.contains("content-type: application/json\r\n"), "{request}: {answer}");
+        assert!(answer.ends_with(&format!("\"reason\":\"{reason}\"}}\n")), "{request}: {answer}");
+    }
+    assert!(answer(&b, "POST /call-echo").contains("allow: GET, HEAD\r\n"));
+    assert!(answer(&b, &format!("GET {method}")).contains("allow: POST\r\n"));
+}
+
+#[test]
+fn tells_a_grpc_caller_that_comes_over_http_1_that_it_needs_http_2() {
+    let b = B::start("127.0.0.1:1", &[]);
+    let mut stream = TcpStream::connect(&b.address).unwrap();
+    let request =
+        "POST /echo.v1.CallEchoService/CallEcho HTTP/1.1\r\nhost: b\r\nconnection: close\r\ncontent-length: 0";
+    write!(stream, "{request}\r\ncontent-type: application/grpc\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 505 "), "{answer}");
+    assert!(
+        answer.ends_with("{\"error\":\"gRPC needs HTTP/2\",\"code\":\"UNIMPLEMENTED\",\"reason\":\"NEEDS_HTTP2\"}\n")
+    );
+}
+
+#[test]
+fn answers_head_like_get_without_the_body() {
+    let b = B::start("127.0.0.1:1", &[]);
+    let answer = answer(&b, "HEAD /health");
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("content-length: 16\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+}
