@@ -89,3 +89,73 @@ impl Health for State {
         Ok(Response::new(Box::pin(states)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use tokio::sync::watch;
+    use tonic::Code;
+
+    use super::*;
+    use crate::{Service, server::ServerFlags};
+
+    static SERVICE: Service = Service {
+        name: "x",
+        log_name: "x",
+        env_prefix: "X",
+        domain: "x",
+        services: &["x.v1.X"],
+        descriptors: &[],
+        behind: None,
+        json: &[],
+    };
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        server: ServerFlags,
+    }
+
+    /// The health of a process, with a hand on its phases.
+    fn process() -> (State, watch::Sender<Phase>) {
+        let (phase, phases) = watch::channel(Phase::Serving);
+        let flags = Flags::parse_from(["x"]).server;
+        (State(Arc::new(Shared::new(&SERVICE, &flags, Phases(phases)).unwrap())), phase)
+    }
+
+    fn about(service: &str) -> Request<HealthCheckRequest> {
+        Request::new(HealthCheckRequest { service: service.into() })
+    }
+
+    #[tokio::test]
+    async fn knows_the_process_and_its_services_and_no_other() {
+        let (health, phase) = process();
+        for name in ["", "x.v1.X"] {
+            assert_eq!(health.check(about(name)).await.unwrap().get_ref().status(), ServingStatus::Serving);
+        }
+        assert_eq!(health.check(about("y")).await.unwrap_err().code(), Code::NotFound);
+        phase.send_replace(Phase::LameDuck);
+        assert_eq!(health.check(about("")).await.unwrap().get_ref().status(), ServingStatus::NotServing);
+        let all = health.list(Request::new(HealthListRequest {})).await.unwrap().into_inner().statuses;
+        assert_eq!(all.len(), 2);
+        assert!(all.values().all(|one| one.status() == ServingStatus::NotServing));
+    }
+
+    #[tokio::test]
+    async fn tells_a_watch_of_the_drain_and_then_ends_it() {
+        let (health, phase) = process();
+        for (name, states) in [
+            ("x.v1.X", &[ServingStatus::Serving, ServingStatus::NotServing][..]),
+            ("y", &[ServingStatus::ServiceUnknown]),
+        ] {
+            phase.send_replace(Phase::Serving);
+            let mut watch = health.watch(about(name)).await.unwrap().into_inner();
+            let first = watch.next().await.unwrap().unwrap().status();
+            phase.send_replace(Phase::LameDuck);
+            let rest: Vec<_> = watch.collect().await;
+            let told: Vec<_> = rest.iter().filter_map(|one| Some(one.as_ref().ok()?.status())).collect();
+            assert_eq!([&[first], &told[..]].concat(), states, "{name}");
+            assert_eq!(rest.last().unwrap().as_ref().unwrap_err().code(), Code::Unavailable, "{name}");
+        }
+    }
+}

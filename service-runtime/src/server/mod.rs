@@ -114,7 +114,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    fn new(service: &'static Service, flags: &ServerFlags, phases: Phases) -> anyhow::Result<Self> {
+    pub(crate) fn new(service: &'static Service, flags: &ServerFlags, phases: Phases) -> anyhow::Result<Self> {
         let served_by = format!("{}/{}", service.name, flags.instance());
         Ok(Shared {
             service,
