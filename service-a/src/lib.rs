@@ -22,14 +22,9 @@ pub static SERVICE: Service = Service {
     descriptors: echo_proto::DESCRIPTORS,
     behind: None,
     json: &[
-        json::Route {
-            path: "/health",
-            method: "/echo.v1.HealthService/Check",
-            probe: true,
-            request: |_| Vec::new(),
-            reply: |reply| Ok(json::health(&HealthResponse::decode(reply)?.status)),
-            failure: |_| None,
-        },
+        json::Route::health("/echo.v1.HealthService/Check", |reply| {
+            Ok(json::health(&HealthResponse::decode(reply)?.status))
+        }),
         json::Route {
             path: "/echo",
             method: "/echo.v1.EchoService/Echo",

@@ -5,7 +5,7 @@
 //!
 //! # Your own service, in five steps
 //! 1. Compile your `.proto` with `tonic-prost-build` and keep the encoded descriptor set (`build.rs` of this crate does both).
-//! 2. Say who you are: a `static` [`Service`] with a name, a domain, the descriptors, and a [`json::Route`](layers::json::Route)
+//! 2. Say who you are: a `static` [`Service`] with a name, a domain, the descriptors, and a [`json::Route`]
 //!    for each method that `curl` shall reach.
 //! 3. Implement the generated trait. Wait for peers with [`client::Upstream::call`], never without a deadline.
 //! 4. Write `Args` (clap; flatten [`server::ServerFlags`] and [`telemetry::LogFlags`]) and `start(args, shutdown)`:

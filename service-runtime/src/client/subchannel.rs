@@ -58,6 +58,7 @@ pub(super) struct Failure {
 impl Subchannel {
     /// Starts connecting. Needs a Tokio runtime.
     pub fn new(connect: Connect, log: Arc<PeerLog>, peer: Peer) -> Self {
+        log.peers().entry(peer.name).or_insert_with(Seen::new);
         let (sender, state) = watch::channel(State::Connecting);
         let task = tokio::spawn(async move { keep_connected(&connect, &sender, &log, peer).await });
         Subchannel { state, task: task.abort_handle() }
@@ -140,16 +141,18 @@ impl Backoff {
 #[derive(Default)]
 pub(super) struct PeerLog(Mutex<HashMap<&'static str, Seen>>);
 
-#[derive(Default)]
 struct Seen {
+    /// Workers that are connected.
     ready: usize,
-    last: Option<(bool, Instant)>,
+    /// What the log said last; nothing before the first try has ended.
+    said: Option<bool>,
+    since: Instant,
 }
 
 impl PeerLog {
     fn ready(&self, peer: Peer) {
         let mut peers = self.peers();
-        let seen = peers.entry(peer.name).or_default();
+        let seen = peers.entry(peer.name).or_insert_with(Seen::new);
         seen.ready += 1;
         if let Some(after_ms) = seen.changed(true) {
             info!(peer = peer.name, state = "ready", after_ms);
@@ -157,13 +160,13 @@ impl PeerLog {
     }
 
     fn lost(&self, peer: Peer) {
-        self.peers().entry(peer.name).or_default().ready -= 1;
+        self.peers().entry(peer.name).or_insert_with(Seen::new).ready -= 1;
     }
 
     fn failed(&self, peer: Peer, cause: Cause, target: &Target) {
         let mut peers = self.peers();
-        let seen = peers.entry(peer.name).or_default();
-        let first = seen.last.is_none();
+        let seen = peers.entry(peer.name).or_insert_with(Seen::new);
+        let first = seen.said.is_none();
         if seen.ready > 0 {
             return;
         }
@@ -183,15 +186,17 @@ impl PeerLog {
 }
 
 impl Seen {
-    /// The time since the last change, if this is one.
+    fn new() -> Self {
+        Seen { ready: 0, said: None, since: Instant::now() }
+    }
+
+    /// The milliseconds since the last change, if this is one.
     fn changed(&mut self, ready: bool) -> Option<u64> {
-        let now = Instant::now();
-        let last = self.last.filter(|(was, _)| *was != ready);
-        if self.last.is_some() && last.is_none() {
+        if self.said.replace(ready) == Some(ready) {
             return None;
         }
-        let (_, since) = self.last.replace((ready, now)).unwrap_or((ready, now));
-        u64::try_from(now.duration_since(since).as_millis()).ok()
+        let after = std::mem::replace(&mut self.since, Instant::now()).elapsed();
+        u64::try_from(after.as_millis()).ok()
     }
 }
 
@@ -210,7 +215,7 @@ mod tests {
 
     #[test]
     fn logs_a_change_once() {
-        let mut seen = Seen::default();
+        let mut seen = Seen::new();
         let changes = [true, true, false, false, true].map(|ready| seen.changed(ready).is_some());
         assert_eq!(changes, [true, false, true, false, true]);
     }

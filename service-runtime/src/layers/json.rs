@@ -38,6 +38,13 @@ pub struct Route {
     pub failure: fn(&Failure) -> Option<Value>,
 }
 
+impl Route {
+    /// `GET /health` for a health method, which does not count against the limit of calls.
+    pub const fn health(method: &'static str, reply: fn(&[u8]) -> Reply) -> Self {
+        Route { path: "/health", method, probe: true, request: |_| Vec::new(), reply, failure: |_| None }
+    }
+}
+
 /// What a route makes of a reply: the HTTP status and the body.
 pub type Reply = Result<(StatusCode, Value), prost::DecodeError>;
 
