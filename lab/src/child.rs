@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow, bail};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{self, ChildStdin, ChildStdout},
@@ -22,6 +22,8 @@ use crate::program::Program;
 const START: Duration = Duration::from_secs(10);
 /// Longer than a service's own patience in a drain, which is 10 s.
 const EXIT: Duration = Duration::from_secs(15);
+/// A process stands still within a millisecond or so.
+const FREEZE: Duration = Duration::from_secs(1);
 /// Lines of a child's log that a slow reader may be behind; older ones are dropped, so that a child never waits for us.
 const LINES: usize = 1024;
 
@@ -75,7 +77,12 @@ impl Child {
 
     /// Its log from the first line on; the second time, from now on.
     pub fn log(&mut self) -> Receiver<String> {
-        self.from_start.take().unwrap_or_else(|| self.lines.resubscribe())
+        self.from_start.take().unwrap_or_else(|| self.log_from_now())
+    }
+
+    /// Its log from now on, for what is still to come.
+    pub fn log_from_now(&self) -> Receiver<String> {
+        self.lines.resubscribe()
     }
 
     /// SIGKILL, and waits until it is gone. Works on a frozen child too; one that is gone already stays gone.
@@ -89,9 +96,21 @@ impl Child {
         self.signal(Signal::TERM)
     }
 
-    /// SIGSTOP: its connections stay, and nobody answers.
+    /// SIGSTOP, and waits until it stands still: its connections stay, and nobody answers.
     pub fn freeze(&self) -> anyhow::Result<()> {
-        self.signal(Signal::STOP)
+        self.signal(Signal::STOP)?;
+        // The signal is sent before every thread has stopped, and one of them might still answer a call.
+        let until = Instant::now() + FREEZE;
+        while Instant::now() < until {
+            let Some(pid) = self.id() else { bail!("{} has ended", self.name) };
+            // The report stays there to be read again, by whoever freezes what is frozen already.
+            let stopped = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+            if waitid(WaitId::Pid(pid), stopped)?.is_some() {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        bail!("{} does not freeze", self.name)
     }
 
     /// SIGCONT: it goes on where it was.
@@ -111,9 +130,14 @@ impl Child {
     }
 
     fn signal(&self, signal: Signal) -> anyhow::Result<()> {
-        // Without an id it has ended, and its number may be another process's by now.
-        let pid = self.pid().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
-        pid.map_or(Ok(()), |pid| kill_process(pid, signal)).with_context(|| format!("cannot signal {}", self.name))
+        self.id()
+            .map_or(Ok(()), |pid| kill_process(pid, signal))
+            .with_context(|| format!("cannot signal {}", self.name))
+    }
+
+    /// Without an id it has ended, and its number may be another process's by now.
+    fn id(&self) -> Option<Pid> {
+        self.pid().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw)
     }
 }
 

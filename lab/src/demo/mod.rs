@@ -38,6 +38,8 @@ async fn play(args: &Args) -> anyhow::Result<ExitCode> {
     let pair = Pair::start(Program::this()?.with_defaults(), 0, 0).await?;
     let mut stage = Stage { pair, report: Report::new() };
     stage.header();
+    // A B that is still connecting would tell another story: what it has never had, it cannot lose.
+    stage.pair.recovered().await?;
     let chosen = |number: &usize| args.only.is_empty() || args.only.contains(number);
     for number in (1..=suites::TITLES.len()).filter(chosen) {
         stage.report.suite(number, suites::TITLES[number - 1]);
@@ -45,6 +47,7 @@ async fn play(args: &Args) -> anyhow::Result<ExitCode> {
             stage.report.broke_off(&error);
             stage.pair.restart_a().await?;
             stage.pair.restart_b().await?;
+            stage.pair.recovered().await?;
         }
     }
     Ok(if stage.report.summary() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -7,6 +7,7 @@ use super::{
     report::Report,
 };
 use crate::{
+    child::line_with,
     client,
     http::{self, Ask},
     pair::Pair,
@@ -63,6 +64,14 @@ impl Stage {
         self.report.command(&ask.curl(port), why);
         let came = http::ask(to, ask).await;
         self.report.result(expected, came.map(Facts::from));
+    }
+
+    /// Kills A, and waits until B has noticed: a call that is quicker would be lost with the connection, and told so.
+    pub async fn kill_a(&mut self, why: &str) -> anyhow::Result<()> {
+        self.act("kill -9 $A", why);
+        let mut log = self.pair.b.log_from_now();
+        self.pair.a.kill().await?;
+        line_with(&mut log, "state=transient_failure").await.map(drop)
     }
 
     /// Starts A again on its port and waits until B gets through to it; checks nothing.

@@ -9,8 +9,7 @@ use crate::{
 };
 
 pub async fn play(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.act("kill -9 $A", "A is gone, without a goodbye");
-    stage.pair.a.kill().await?;
+    stage.kill_a("A is gone, without a goodbye").await?;
     let at_once = expect(["UNAVAILABLE", "from service-b", "SERVICE_A_UNREACHABLE"]).within(200);
     stage.client(&["call-echo", "hello"], "B knows, and answers at once instead of waiting", &at_once).await;
     let as_json = expect(["503", "SERVICE_A_UNREACHABLE", "retry-after: 1"]).within(200);

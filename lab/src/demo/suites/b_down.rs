@@ -11,5 +11,5 @@ pub async fn play(stage: &mut Stage) -> anyhow::Result<()> {
     stage.act("cargo service-b", "B is back; it keeps no state that could be lost");
     stage.pair.restart_b().await?;
     stage.client(&["call-echo", "hello"], "and serves from its first moment", &expect(["OK"])).await;
-    Ok(())
+    stage.pair.recovered().await.map(drop)
 }

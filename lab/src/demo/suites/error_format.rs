@@ -20,8 +20,7 @@ pub async fn play(stage: &mut Stage) -> anyhow::Result<()> {
     stage.pair.a.freeze()?;
     let ask = Ask::get("/call-echo?msg=hello").with("grpc-timeout", "100m");
     stage.curl_b(ask, "a failed call to A: six texts", &expect(["504", SIX, JSON])).await;
-    stage.act("kill -9 $A", "A is gone");
-    stage.pair.a.kill().await?;
+    stage.kill_a("A is gone").await?;
     let ask = Ask::get("/call-echo?msg=hello");
     let gone = expect(["503", SIX, JSON, "retry-after: 1"]);
     stage.curl_b(ask.clone(), "and when it is worth a retry", &gone).await;

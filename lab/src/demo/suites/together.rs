@@ -24,7 +24,7 @@ pub async fn play(stage: &mut Stage) -> anyhow::Result<()> {
 async fn b_ends_among_them(stage: &mut Stage) -> anyhow::Result<()> {
     stage.report.command(&format!("kill -STOP $A; {FIFTY} &"), "fifty calls wait in B for a frozen A");
     stage.report.command("sleep 1; kill $B; kill -CONT $A; wait", "SIGTERM: B ends what it has taken on, then itself");
-    let log = &mut stage.pair.b.log();
+    let log = &mut stage.pair.b.log_from_now();
     stage.pair.a.freeze()?;
     let crowd = Crowd::send(&stage.pair.b.url()).await?;
     stage.pair.b.terminate()?;
@@ -37,7 +37,8 @@ async fn b_ends_among_them(stage: &mut Stage) -> anyhow::Result<()> {
     let in_flight = format!("in_flight={}", value(&draining, "in_flight=").unwrap_or("?"));
     stage.report.result(&expected, Ok(drained(outcome, Some(in_flight), status)));
     stage.act("cargo service-b", "B is back");
-    stage.pair.restart_b().await
+    stage.pair.restart_b().await?;
+    stage.pair.recovered().await.map(drop)
 }
 
 async fn a_ends_among_them(stage: &mut Stage) -> anyhow::Result<()> {
