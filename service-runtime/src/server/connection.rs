@@ -147,7 +147,7 @@ mod tests {
     use http_body_util::{BodyExt, Empty};
     use hyper::client::conn::http2;
     use tokio::{
-        io::{AsyncReadExt, DuplexStream, duplex},
+        io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
         sync::watch,
         time::Instant,
     };
@@ -221,6 +221,35 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn is_not_held_back_by_a_peer_that_never_answers_the_drains_ping() {
+        let (mut client, phase, served) = start(After(Duration::ZERO));
+        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+        client.write_all(preface).await.unwrap();
+        sleep(Duration::from_secs(1)).await;
+        let began = Instant::now();
+        phase.send_replace(Phase::Draining);
+        assert_eq!(served.await.unwrap(), 0);
+        assert!(began.elapsed() <= FIRST_CALL + IDLE + Duration::from_millis(5), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tells_its_peer_at_once_to_make_its_next_call_elsewhere() {
+        let (client, phase, _served) = start(After(Duration::from_secs(3)));
+        let peer = crate::client::connection::Connection::over(client, &"a:1".parse().unwrap()).await.unwrap();
+        let mut grpc = tonic::client::Grpc::new(peer.channel.clone());
+        let call = tokio::spawn(async move {
+            grpc.ready().await.unwrap();
+            let path = http::uri::PathAndQuery::from_static("/x/y");
+            let codec = tonic_prost::ProstCodec::<(), ()>::default();
+            grpc.unary(tonic::Request::new(()), path, codec).await
+        });
+        sleep(Duration::from_millis(1)).await;
+        phase.send_replace(Phase::Draining);
+        timeout(Duration::from_millis(10), peer.gone()).await.expect("GOAWAY comes while the call is in flight");
+        assert!(!call.is_finished());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn waits_a_moment_for_the_first_call_of_a_connection_that_was_just_accepted() {
         let (client, phase, served) = start(After(Duration::from_secs(1)));
         phase.send_replace(Phase::Draining);
@@ -239,7 +268,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn closes_a_peer_that_never_finishes_its_headers() {
         let (mut client, _phase, _served) = start(After(Duration::ZERO));
-        tokio::io::AsyncWriteExt::write_all(&mut client, b"GET / HTTP/1.1\r\nhost:").await.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();
         let began = Instant::now();
         let mut rest = Vec::new();
         client.read_to_end(&mut rest).await.unwrap();
