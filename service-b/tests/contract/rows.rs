@@ -162,3 +162,18 @@ async fn refuses_a_malformed_timeout() {
         }
     }
 }
+
+#[tokio::test]
+async fn row_12_connects_at_most_eighty_times_a_minute_to_a_peer_that_only_closes() {
+    let peer = Peer::start(Behaviour::Flap);
+    let b = B::start(&peer.address, &["--workers", "1"]);
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(6) {
+        for answer in b.both("hello", None).await {
+            assert_eq!((answer.code.as_str(), answer.http.unwrap_or(503)), ("UNAVAILABLE", 503), "{answer:?}");
+        }
+    }
+    let connections = peer.connections.load(Ordering::SeqCst);
+    // The first and its immediate second, then pauses of 200, 320, 512, 819 and 1000 ms, each 20 % shorter at the least.
+    assert!((4..=10).contains(&connections), "{connections} connections in 6 s");
+}

@@ -18,9 +18,12 @@ use super::{Peer, Target, connection::Connection};
 use crate::status::Cause;
 
 /// The first pause, and how it grows; each is ± 20 % so that many clients do not come at the same moment.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const GROWTH: f64 = 1.6;
 const JITTER: f64 = 0.2;
+
+/// A connection that was ready for less than this was none.
+const LASTING: Duration = FIRST_PAUSE;
 
 /// How to connect.
 #[derive(Clone, Debug)]
@@ -87,36 +90,41 @@ impl Drop for Subchannel {
 
 async fn keep_connected(connect: &Connect, state: &watch::Sender<State>, log: &PeerLog, peer: Peer) {
     let mut backoff = Backoff::new(connect.max_backoff);
-    let mut tried_twice = false;
+    // Once an outage: more of them would be a way around the backoff.
+    let mut second_try = true;
     loop {
         let cause = match Connection::open(&connect.target, connect.timeout).await {
             Ok(connection) => {
-                let since = Instant::now();
-                state.send_replace(State::Ready(connection.clone()));
-                log.ready(peer);
-                connection.gone().await;
-                log.lost(peer);
-                tried_twice = false;
-                // A peer that takes connections only to drop them is treated as one that is down.
-                if since.elapsed() >= FIRST_PAUSE {
+                if use_up(connection, state, log, peer).await >= LASTING {
                     backoff = Backoff::new(connect.max_backoff);
-                    state.send_replace(State::Connecting);
+                    second_try = true;
                     continue;
                 }
+                // A peer that takes connections only to drop them is treated as one that is down.
                 Cause::Unreachable("closed")
             }
             Err(cause) => cause,
         };
         // Closed before it was connected: perhaps the last act of a server that is being replaced.
-        if matches!(cause, Cause::Unreachable("closed" | "reset")) && !std::mem::replace(&mut tried_twice, true) {
+        if matches!(cause, Cause::Unreachable("closed" | "reset")) && std::mem::take(&mut second_try) {
             continue;
         }
-        tried_twice = false;
         let next_try = Instant::now() + backoff.next();
         state.send_replace(State::TransientFailure(Failure { cause, next_try }));
         log.failed(peer, cause, &connect.target);
         sleep_until(next_try).await;
     }
+}
+
+/// Offers the connection to calls until it is gone, and says how long it lasted; from then on calls wait for the next.
+async fn use_up(connection: Connection, state: &watch::Sender<State>, log: &PeerLog, peer: Peer) -> Duration {
+    let since = Instant::now();
+    state.send_replace(State::Ready(connection.clone()));
+    log.ready(peer);
+    connection.gone().await;
+    log.lost(peer);
+    state.send_replace(State::Connecting);
+    since.elapsed()
 }
 
 /// The pauses between tries (gRPC connection backoff, with a shorter end: a peer is down for seconds, not minutes).

@@ -8,7 +8,7 @@ use tonic::{Code, Request, Response, Status, transport::Channel};
 use super::{
     Peer, Target,
     connection::Connection,
-    subchannel::{Connect, Failure, PeerLog, Subchannel},
+    subchannel::{Connect, FIRST_PAUSE, Failure, PeerLog, Subchannel},
 };
 use crate::{
     Service,
@@ -163,7 +163,9 @@ impl Failed {
             lost @ Cause::ConnectionLost(_) => connection.end().unwrap_or(lost),
             cause => cause,
         };
-        Failed { served_by: status.metadata().as_ref().get(SERVED_BY).cloned(), ..Self::because(cause) }
+        // The connection is being replaced: soon it is worth a try.
+        let next_try = matches!(cause, Cause::ConnectionLost(_)).then(|| Instant::now() + FIRST_PAUSE);
+        Failed { next_try, served_by: status.metadata().as_ref().get(SERVED_BY).cloned(), ..Self::because(cause) }
     }
 }
 

@@ -26,6 +26,8 @@ const RESPONSE: &[u8] = b"\x88\x0f\x10\x10application/grpc";
 /// What the peer does once a request's HEADERS are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Behaviour {
+    /// Closes the connection as soon as it is one, before any call.
+    Flap,
     /// Says nothing more.
     Stall,
     /// Closes the connection.
@@ -50,6 +52,8 @@ pub struct Peer {
     pub address: String,
     /// Requests whose headers have arrived.
     pub calls: Arc<AtomicUsize>,
+    /// Connections that were accepted.
+    pub connections: Arc<AtomicUsize>,
     /// When a request arrived, and when one was cancelled.
     pub events: mpsc::UnboundedReceiver<(Event, Instant)>,
 }
@@ -68,15 +72,17 @@ impl Peer {
         let address = listener.local_addr().unwrap().to_string();
         let calls = Arc::new(AtomicUsize::new(0));
         let (sender, events) = mpsc::unbounded_channel();
-        let counter = calls.clone();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let (counter, connected) = (calls.clone(), connections.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
+                connected.fetch_add(1, Ordering::SeqCst);
                 let (calls, events) = (counter.clone(), sender.clone());
                 // An error ends the connection: the other side closed it.
                 std::thread::spawn(move || serve(stream, behaviour, &calls, &events));
             }
         });
-        Peer { address, calls, events }
+        Peer { address, calls, connections, events }
     }
 }
 
@@ -90,6 +96,9 @@ fn serve(
     frame(&mut stream, SETTINGS, 0, 0, &[])?;
     let mut preface = [0; 24];
     stream.read_exact(&mut preface)?;
+    if behaviour == Behaviour::Flap {
+        return Ok(());
+    }
     loop {
         let mut head = [0; 9];
         stream.read_exact(&mut head)?;
@@ -115,7 +124,7 @@ fn serve(
 /// True when the connection is over.
 fn misbehave(stream: &mut TcpStream, behaviour: Behaviour, id: u32) -> std::io::Result<bool> {
     match behaviour {
-        Behaviour::Stall => return Ok(false),
+        Behaviour::Flap | Behaviour::Stall => return Ok(false),
         Behaviour::Close => {}
         Behaviour::Reset => socket2::SockRef::from(&*stream).set_linger(Some(std::time::Duration::ZERO))?,
         Behaviour::HeadersThenStall => {
