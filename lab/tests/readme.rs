@@ -136,6 +136,27 @@ fn drained(log: &mut Receiver<String>) -> Vec<String> {
 }
 
 #[test]
+fn shows_the_demo_as_it_is() {
+    let said = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_lab")).args(arguments).output().unwrap();
+        words(&String::from_utf8(output.stdout).unwrap())
+    };
+    let third = said(&["demo", "--only", "3"]);
+    let (summary, part) = blocks("demo").split_last().map(|(last, part)| (*last, part.to_vec())).unwrap();
+    for line in part.iter().filter(|line| line.trim() != "…") {
+        assert!(third.contains(words(line).trim()), "the demo does not show {line}\n{third}");
+    }
+    // How many there are of each is asserted where the whole demo runs.
+    assert_eq!(masked(summary).replace("suites", "suite"), third.lines().last().unwrap().trim());
+}
+
+/// Masked, and with one space between two words: the demo aligns its columns.
+fn words(text: &str) -> String {
+    let line = |line: &str| masked(line).split_whitespace().collect::<Vec<_>>().join(" ");
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
 fn names_paths_that_exist() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     for word in README.split_whitespace().filter(|word| word.ends_with(".rs") || word.ends_with(".proto")) {

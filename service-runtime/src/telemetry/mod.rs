@@ -16,7 +16,7 @@ pub(crate) const ANNOUNCE: &str = "announce";
 #[command(next_help_heading = "Log")]
 pub struct LogFlags {
     /// Which events to log: a tracing filter such as `debug` or `info,h2=warn`; wins over RUST_LOG [default: info]
-    #[arg(long = "log", value_name = "FILTER", value_parser = parse_filter, hide_short_help = true)]
+    #[arg(long = "log", value_name = "FILTER", value_parser = parse_filter)]
     pub filter: Option<String>,
 
     /// One line a call, for people (text) or for programs (json)
