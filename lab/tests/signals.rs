@@ -55,6 +55,20 @@ async fn row_5_says_connection_lost_when_a_is_killed_in_the_middle_of_a_call() {
 }
 
 #[tokio::test]
+async fn row_8_leaves_the_connection_whole_when_a_thaws_to_many_calls_that_were_given_up() {
+    let (pair, _) = pair().await;
+    pair.a.freeze().unwrap();
+    for _ in 0..60 {
+        let late =
+            http::ask(pair.b.address(), &Ask::get("/call-echo?msg=hello").with("grpc-timeout", "20m")).await.unwrap();
+        assert_eq!(late.status, 504, "{late}");
+    }
+    pair.a.thaw().unwrap();
+    let thawed = http::ask(pair.b.address(), &Ask::get("/call-echo?msg=hello")).await.unwrap();
+    assert_eq!(thawed.status, 200, "{thawed}");
+}
+
+#[tokio::test]
 async fn row_12_gets_through_again_from_every_worker_when_a_is_back() {
     let (mut pair, _) = pair().await;
     for _ in 0..3 {

@@ -35,6 +35,9 @@ const KEEPALIVE: Duration = Duration::from_secs(20);
 const KEEPALIVE_ANSWER: Duration = Duration::from_secs(8);
 /// Streams at once on one connection.
 const STREAMS: u32 = 100;
+/// Calls that were cancelled before this process had looked at them; one more, and the connection is closed as a flood.
+/// h2's own limit of 20 is passed by any busy caller of a process that was frozen for a moment.
+const CANCELLED_UNSEEN: usize = 1_000;
 /// Twice what the guard lets pass, so that the guard can answer with a status.
 const HEADER_LIST: u32 = 32 * 1024;
 /// A connection that the drain finds before its first call gets so long to make it: it may have been accepted a moment ago.
@@ -137,6 +140,7 @@ fn builder() -> auto::Builder<TokioExecutor> {
         .keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE_ANSWER)
         .max_concurrent_streams(STREAMS)
+        .max_pending_accept_reset_streams(CANCELLED_UNSEEN)
         .max_header_list_size(HEADER_LIST);
     builder
 }
