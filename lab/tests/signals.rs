@@ -103,6 +103,24 @@ async fn row_30_finishes_accepted_calls_and_refuses_new_connections() {
 }
 
 #[tokio::test]
+async fn row_30_finishes_a_json_call_and_then_closes_its_connection() {
+    let (mut pair, _) = pair().await;
+    pair.a.freeze().unwrap();
+    let stream = TcpStream::connect(pair.b.address()).await.unwrap();
+    let call = tokio::spawn(async move { http::over(stream, &Ask::get("/call-echo?msg=hello")).await });
+    let mut log = pair.b.log();
+    // Whether the call has reached B's code by now, its socket or only the accept queue makes no difference.
+    tokio::task::yield_now().await;
+    pair.b.terminate().unwrap();
+    line_with(&mut log, "state=draining").await.unwrap();
+    pair.a.thaw().unwrap();
+    let answer = call.await.unwrap().unwrap();
+    assert_eq!((answer.status, answer.json()["service_a"]["echo"].as_str()), (200, Some("hello")), "{answer}");
+    assert_eq!(answer.headers["connection"], "close");
+    assert!(pair.b.exited().await.unwrap().success());
+}
+
+#[tokio::test]
 async fn row_30_cuts_what_is_left_at_a_second_signal_and_still_exits_with_zero() {
     let (mut pair, channel) = pair().await;
     pair.a.freeze().unwrap();
