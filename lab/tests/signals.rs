@@ -103,7 +103,7 @@ async fn row_30_finishes_accepted_calls_and_refuses_new_connections() {
 }
 
 #[tokio::test]
-async fn row_30_finishes_a_json_call_and_then_closes_its_connection() {
+async fn row_30_finishes_a_json_call_wherever_the_signal_finds_it() {
     let (mut pair, _) = pair().await;
     pair.a.freeze().unwrap();
     let stream = TcpStream::connect(pair.b.address()).await.unwrap();
@@ -116,7 +116,6 @@ async fn row_30_finishes_a_json_call_and_then_closes_its_connection() {
     pair.a.thaw().unwrap();
     let answer = call.await.unwrap().unwrap();
     assert_eq!((answer.status, answer.json()["service_a"]["echo"].as_str()), (200, Some("hello")), "{answer}");
-    assert_eq!(answer.headers["connection"], "close");
     assert!(pair.b.exited().await.unwrap().success());
 }
 

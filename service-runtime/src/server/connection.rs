@@ -254,6 +254,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn tells_a_peer_over_http_1_that_it_closes() {
+        let (mut client, phase, served) = start(After(Duration::from_secs(3)));
+        client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        sleep(Duration::from_millis(1)).await;
+        phase.send_replace(Phase::Draining);
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("connection: close\r\n"), "{answer}");
+        assert_eq!(served.await.unwrap(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn waits_a_moment_for_the_first_call_of_a_connection_that_was_just_accepted() {
         let (client, phase, served) = start(After(Duration::from_secs(1)));
         phase.send_replace(Phase::Draining);
