@@ -102,6 +102,7 @@ def run(a, a_address, channel_a, channel_b):
     check("malformed protobuf is INTERNAL", garbage.code is grpc.StatusCode.INTERNAL, garbage)
 
     os.kill(a.pid, signal.SIGSTOP)
+    os.waitpid(a.pid, os.WUNTRACED)  # a stop takes effect a little later, when the last thread has
     late = ask(timeout=0.3)
     check("A frozen, 300 ms: DEADLINE_EXCEEDED at 300 ± 50 ms", late.code is deadline_exceeded and 250 <= late.ms <= 350, late)
     lates = [ask(timeout=0.1).code for _ in range(20)]
