@@ -20,7 +20,7 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::Notify,
-    time::{sleep, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 use tonic::body::Body;
 
@@ -40,7 +40,7 @@ const STREAMS: u32 = 100;
 const CANCELLED_UNSEEN: usize = 1_000;
 /// Twice what the guard lets pass, so that the guard can answer with a status.
 const HEADER_LIST: u32 = 32 * 1024;
-/// A connection that the drain finds before its first call gets so long to make it: it may have been accepted a moment ago.
+/// A connection gets so long for its first call also when the drain has begun: it may have been accepted a moment ago.
 const FIRST_CALL: Duration = Duration::from_millis(100);
 /// An idle connection holds the drain back so long after its last call, whether or not its peer answers.
 const IDLE: Duration = Duration::from_millis(250);
@@ -75,13 +75,14 @@ impl Calls {
         }
     }
 
-    /// Returns once there has been no call for [`IDLE`].
+    /// Returns once there has been no call for [`IDLE`], the wait for a first one included.
     async fn idle(&self) {
+        let idle = if self.ever.load(Ordering::Relaxed) == 0 { IDLE - FIRST_CALL } else { IDLE };
         loop {
             let changed = self.changed.notified();
             if self.now.load(Ordering::Relaxed) > 0 {
                 changed.await;
-            } else if timeout(IDLE, changed).await.is_err() {
+            } else if timeout(idle, changed).await.is_err() {
                 return;
             }
         }
@@ -103,6 +104,7 @@ where
     IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let calls = Arc::new(Calls::default());
+    let accepted = Instant::now();
     let service = service_fn(|mut request: Request<Incoming>| {
         let (stack, in_flight) = (stack.clone(), calls.begin());
         request.extensions_mut().insert(in_flight);
@@ -120,7 +122,7 @@ where
     tokio::select! {
         _ = connection.as_mut() => return 0,
         () = calls.begun() => {}
-        () = sleep(FIRST_CALL) => {}
+        () = sleep_until(accepted + FIRST_CALL) => {}
     }
     // GOAWAY, or `connection: close` over HTTP/1.1: what is in flight is finished.
     connection.as_mut().graceful_shutdown();
@@ -153,7 +155,7 @@ mod tests {
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
         sync::watch,
-        time::Instant,
+        time::sleep,
     };
 
     use super::*;
@@ -221,7 +223,7 @@ mod tests {
         let began = Instant::now();
         phase.send_replace(Phase::Draining);
         assert_eq!(served.await.unwrap(), 0);
-        assert!(began.elapsed() <= FIRST_CALL + IDLE + Duration::from_millis(5), "{:?}", began.elapsed());
+        assert!(began.elapsed() <= IDLE + Duration::from_millis(5), "{:?}", began.elapsed());
     }
 
     #[tokio::test(start_paused = true)]
@@ -233,7 +235,7 @@ mod tests {
         let began = Instant::now();
         phase.send_replace(Phase::Draining);
         assert_eq!(served.await.unwrap(), 0);
-        assert!(began.elapsed() <= FIRST_CALL + IDLE + Duration::from_millis(5), "{:?}", began.elapsed());
+        assert!(began.elapsed() <= IDLE + Duration::from_millis(5), "{:?}", began.elapsed());
     }
 
     #[tokio::test(start_paused = true)]
