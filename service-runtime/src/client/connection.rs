@@ -74,7 +74,12 @@ impl Connection {
         let opened = life.wait_for(|life| *life > Life::Opening).await.map(|life| *life);
         match opened {
             Ok(Life::Ready | Life::GoingAway) => Ok(Connection { channel, life, end }),
-            _ => Err(end.get().copied().unwrap_or(Cause::Unreachable("closed"))),
+            // Ready for so short a time that nobody saw it: no call was lost, so it was never there.
+            _ => Err(match end.get() {
+                Some(Cause::ConnectionLost(how)) => Cause::Unreachable(how),
+                Some(cause) => *cause,
+                None => Cause::Unreachable("closed"),
+            }),
         }
     }
 
