@@ -16,7 +16,7 @@ use service_runtime::{
     context::Context,
     json, origin,
     server::Worker,
-    status::Cause,
+    status::{Broken, Cause},
 };
 use tonic::{Request, Response, Status, service::Routes};
 
@@ -67,11 +67,11 @@ impl CallEchoService for CallEcho {
         if msg.is_empty() {
             return Err(origin::missing(&SERVICE, "msg"));
         }
-        let asked = msg.clone();
-        let answer = self.service_a.call(&context, EchoRequest { msg }, |channel, request| async move {
+        let answer = self.service_a.call(&context, EchoRequest { msg }, |channel, request| async {
+            let asked = request.get_ref().msg.clone();
             let answer = EchoServiceClient::new(channel).echo(request).await?;
             // Whoever answers a question that was not asked is not to be believed.
-            if answer.get_ref().echo == asked { Ok(answer) } else { Err(Cause::Broken("another text").into()) }
+            if answer.get_ref().echo == asked { Ok(answer) } else { Err(Cause::Broken(Broken::AnotherText).into()) }
         });
         let service_a = answer.await?.into_inner();
         Ok(Response::new(CallEchoResponse { service_b: "ok".into(), service_a: Some(service_a) }))

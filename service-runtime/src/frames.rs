@@ -6,6 +6,13 @@ const HEAD: usize = 9;
 pub(crate) const SETTINGS: u8 = 4;
 pub(crate) const GOAWAY: u8 = 7;
 
+/// What a frame says of itself before its payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub kind: u8,
+    pub flags: u8,
+}
+
 /// Where in the stream we are.
 #[derive(Default)]
 pub(crate) struct Frames {
@@ -15,8 +22,8 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
-    /// Takes the next bytes of the stream and calls `seen` with the type of each frame that begins in them.
-    pub fn follow(&mut self, mut bytes: &[u8], mut seen: impl FnMut(u8)) {
+    /// Takes the next bytes of the stream and calls `seen` with the head of each frame that begins in them.
+    pub fn follow(&mut self, mut bytes: &[u8], mut seen: impl FnMut(Head)) {
         while !bytes.is_empty() {
             let skipped = self.payload_left.min(bytes.len());
             self.payload_left -= skipped;
@@ -26,10 +33,10 @@ impl Frames {
             self.filled += taken;
             bytes = &bytes[taken..];
             if self.filled == HEAD {
-                let [a, b, c, kind, ..] = self.head;
+                let [a, b, c, kind, flags, ..] = self.head;
                 self.payload_left = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
                 self.filled = 0;
-                seen(kind);
+                seen(Head { kind, flags });
             }
         }
     }
@@ -48,9 +55,9 @@ mod tests {
         for chunk in 1..=stream.len() {
             let (mut frames, mut seen) = (Frames::default(), Vec::new());
             for bytes in stream.chunks(chunk) {
-                frames.follow(bytes, |kind| seen.push(kind));
+                frames.follow(bytes, |head| seen.push((head.kind, head.flags)));
             }
-            assert_eq!(seen, [SETTINGS, SETTINGS, GOAWAY], "in chunks of {chunk}");
+            assert_eq!(seen, [(SETTINGS, 0), (SETTINGS, 1), (GOAWAY, 0)], "in chunks of {chunk}");
         }
     }
 }

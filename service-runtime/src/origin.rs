@@ -1,7 +1,7 @@
 //! The origin of a status: which hop decided it, and why. It travels as `google.rpc.ErrorInfo` in
 //! `grpc-status-details-bin`, so that every client that knows gRPC's rich errors can read it.
 
-use std::{collections::HashMap, time::Duration};
+use std::{borrow::Cow, collections::HashMap, time::Duration};
 
 use http::{HeaderName, HeaderValue};
 use tonic::{Code, Status, metadata::MetadataMap};
@@ -10,7 +10,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 use crate::{
     Service,
     client::Peer,
-    status::{Cause, Refusal, Row, code_name},
+    status::{Cause, Refusal, Row},
 };
 
 /// gRFC A6: what the server says of a retry; negative means no.
@@ -94,11 +94,8 @@ pub fn failed(service: &Service, peer: &Peer, cause: Cause, facts: Facts) -> Sta
     let origin = Origin {
         hop: if cause.decided_by_peer() { peer.name } else { service.name }.to_owned(),
         reason,
-        upstream_code: match cause {
-            Cause::Answered(code) => Some(code_name(code).to_owned()),
-            _ => None,
-        },
-        details: cause.details().map(str::to_owned),
+        upstream_code: cause.upstream_code().map(Cow::into_owned),
+        details: cause.details().map(Cow::into_owned),
         attempts: Some(facts.attempts),
         elapsed_ms: Some(millis(facts.elapsed)),
         deadline_ms: facts.timeout.map(millis),
@@ -202,7 +199,7 @@ mod tests {
     #[test]
     fn asks_not_to_be_retried_where_that_would_make_it_worse() {
         for (cause, pushback) in
-            [(Cause::Timeout, true), (Cause::Overloaded, true), (Cause::ConnectionLost("reset"), false)]
+            [(Cause::Timeout, true), (Cause::Answered(8), true), (Cause::ConnectionLost("reset"), false)]
         {
             let status = failed(&B, &A, cause, Facts::default());
             assert_eq!(status.metadata().get(PUSHBACK).is_some(), pushback, "{cause}");
@@ -217,7 +214,7 @@ mod tests {
             timeout: Some(Duration::MAX),
             retry_in: Some(Duration::from_secs(1)),
         };
-        let status = failed(&B, &A, Cause::Answered(Code::Unauthenticated), facts);
+        let status = failed(&B, &A, Cause::Answered(u32::MAX), facts);
         assert!(status.message().len() + status.details().len() * 4 / 3 < 4096);
     }
 }

@@ -83,6 +83,10 @@ pub struct CallFlags {
     #[arg(long, global = true, value_name = "HOST:PORT", value_parser = authority)]
     pub authority: Option<Target>,
 
+    /// Wait until the service can be reached, instead of failing at once; the deadline ends the wait
+    #[arg(long, global = true)]
+    pub wait_for_ready: bool,
+
     /// How to print what came
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub output: Output,

@@ -9,12 +9,15 @@ use echo_proto::{
 use http::HeaderMap;
 use serde_json::{Value, json};
 use service_runtime::{
-    client::{Target, connection::Connection},
+    client::{Backoff, Checked, Target, connection::Connection},
     deadline::{self, Deadline},
     status::Cause,
 };
-use tokio::{net::TcpStream, time::Instant};
-use tonic::{Code, Request, Response, Status, transport::Channel};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep},
+};
+use tonic::{Code, Request, Response, Status};
 
 use crate::{
     args::{Args, Command},
@@ -23,6 +26,9 @@ use crate::{
 
 /// How long to try to connect where the deadline is further away: gRPC's MIN_CONNECT_TIMEOUT.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// gRPC's default for what a client takes.
+const MAX_MESSAGE: usize = 4 * 1024 * 1024;
 
 /// What came of a call.
 pub struct Outcome {
@@ -74,18 +80,41 @@ pub async fn make(args: &Args) -> Outcome {
     // Whoever sets `grpc-timeout` by hand says with it how long to wait; what is no timeout goes out as it is.
     let given = Deadline::read(&metadata).ok().flatten();
     let deadline = given.unwrap_or_else(|| Deadline::after(args.flags.timeout));
-    let exchange = exchange(args, Outgoing { metadata, deadline, sent: &mut sent });
+    let mut never_ready = None;
+    let exchange = exchange(args, Outgoing { metadata, deadline, sent: &mut sent }, &mut never_ready);
     let result = match deadline::keep(Some(deadline), exchange).await {
         Ok(result) => result,
         Err(deadline::Passed) if deadline.timeout().is_zero() => Err(Failure::too_late()),
+        Err(deadline::Passed) if never_ready.is_some() => Err(Failure::never_ready(never_ready, &args.called())),
         Err(deadline::Passed) => Err(Failure::own(Cause::Deadline, &args.called())),
     };
     Outcome { result, sent, latency: started.elapsed(), timeout: deadline.timeout() }
 }
 
-async fn exchange(args: &Args, out: Outgoing<'_>) -> Result<Answer, Failure> {
-    let channel = connect(args).await.map_err(|cause| Failure::own(cause, &args.called()))?.channel;
-    send(&args.command, channel, out).await.map_err(|status| Failure::of(&status, &args.called()))
+/// `never_ready` says why the last try to connect failed, while there is no connection yet.
+async fn exchange(args: &Args, out: Outgoing<'_>, never_ready: &mut Option<Cause>) -> Result<Answer, Failure> {
+    let connected = match args.flags.wait_for_ready {
+        false => connect(args).await,
+        true => Ok(connected(args, never_ready).await),
+    };
+    let connection = connected.map_err(|cause| Failure::own(cause, &args.called()))?;
+    let answer = send(&args.command, connection.channel(MAX_MESSAGE), out).await;
+    answer.map_err(|status| Failure::of(&status, &args.called()))
+}
+
+/// Tries until there is a connection (gRPC's "wait for ready"); the deadline ends it.
+async fn connected(args: &Args, never_ready: &mut Option<Cause>) -> Connection {
+    let mut backoff = Backoff::default();
+    loop {
+        match connect(args).await {
+            Ok(connection) => {
+                *never_ready = None;
+                return connection;
+            }
+            Err(cause) => *never_ready = Some(cause),
+        }
+        sleep(backoff.next_pause()).await;
+    }
 }
 
 async fn connect(args: &Args) -> Result<Connection, Cause> {
@@ -101,7 +130,7 @@ async fn dial(target: &Target) -> Result<TcpStream, Cause> {
     TcpStream::connect(&*addresses).await.map_err(|error| Cause::of_connect(&error))
 }
 
-async fn send(command: &Command, channel: Channel, out: Outgoing<'_>) -> Result<Answer, Status> {
+async fn send(command: &Command, channel: Checked, out: Outgoing<'_>) -> Result<Answer, Status> {
     Ok(match command {
         Command::HealthA(_) | Command::HealthB(_) => {
             let reply = HealthServiceClient::new(channel).check(out.request(HealthRequest {})).await?;

@@ -1,5 +1,7 @@
 //! A call that failed: by the word of a service, or because the client never got that far.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 use service_runtime::{origin::Origin, status::Cause};
 use tonic::{Code, Status};
@@ -22,7 +24,7 @@ impl Failure {
     /// What a client's error means: the answer of a hop, or a call that ended on the way.
     pub fn of(status: &Status, called: &Called) -> Self {
         match Cause::of(status) {
-            Cause::Answered(code) => Self::answered(code, status, called),
+            cause @ Cause::Answered(_) => Self::answered(cause.code(), status, called),
             cause => Self::own(cause, called),
         }
     }
@@ -37,12 +39,18 @@ impl Failure {
         Failure { code, message: status.message().to_owned(), origin, trailers }
     }
 
-    /// A failure that the client itself has to tell, since nobody answered.
+    /// A failure that the client itself has to tell, since nobody answered, or nobody's answer can be believed.
     pub fn own(cause: Cause, called: &Called) -> Self {
-        let deadline = matches!(cause, Cause::Deadline | Cause::Timeout);
-        let code = if deadline { Code::DeadlineExceeded } else { Status::from(cause).code() };
-        let details = if deadline { None } else { cause.details() };
-        Self::by_client(code, sentence(cause, called), details)
+        let out_of_time = matches!(cause, Cause::Deadline | Cause::Timeout);
+        let details = cause.details().filter(|_| !out_of_time);
+        Self::by_client(cause.code(), sentence(cause, called), details)
+    }
+
+    /// The call waited until there was a connection, in vain; `last` says why the last try failed.
+    pub fn never_ready(last: Option<Cause>, called: &Called) -> Self {
+        let Called { name, target } = called;
+        let details = last.and_then(|cause| cause.details());
+        Self::by_client(Code::DeadlineExceeded, format!("cannot reach {name} at {target} within the deadline"), details)
     }
 
     /// There was no time to begin with.
@@ -50,8 +58,8 @@ impl Failure {
         Self::by_client(Code::DeadlineExceeded, "the deadline passed before the call was sent".into(), None)
     }
 
-    fn by_client(code: Code, message: String, details: Option<&str>) -> Self {
-        let details = details.map(str::to_owned);
+    fn by_client(code: Code, message: String, details: Option<Cow<'static, str>>) -> Self {
+        let details = details.map(Cow::into_owned);
         let origin = Origin { hop: TEST_CLIENT.to_owned(), details, ..Origin::default() };
         Failure { code, message, origin, trailers: HeaderMap::new() }
     }
@@ -70,11 +78,12 @@ impl Failure {
 
 fn sentence(cause: Cause, Called { name, target }: &Called) -> String {
     match cause {
-        Cause::Unreachable(_) | Cause::Unresolved => format!("cannot reach {name} at {target}"),
-        Cause::NotGrpc(_) => format!("what answers for {name} at {target} is not a gRPC server"),
+        Cause::Unreachable(_) | Cause::Unresolved | Cause::NeverSent => format!("cannot reach {name} at {target}"),
+        Cause::NotGrpc(_) | Cause::Http(_) => format!("what answers for {name} at {target} is not a gRPC server"),
+        Cause::GoingAway => format!("{name} is going away"),
         Cause::ConnectionLost(_) => format!("the connection to {name} was lost"),
+        Cause::Reset(_) => format!("{name} reset the call"),
         Cause::Timeout | Cause::Deadline => format!("no answer from {name} within the deadline"),
-        Cause::Overloaded => format!("{name} is overloaded"),
         Cause::Broken(_) => format!("the answer of {name} broke the protocol"),
         Cause::Answered(_) => format!("{name} answered with an error"),
     }

@@ -18,9 +18,9 @@ use tokio::{
 };
 use tonic::transport::{Channel, Endpoint};
 
-use super::Target;
+use super::{Checked, Target};
 use crate::{
-    frames::{Frames, GOAWAY, SETTINGS},
+    frames::{Frames, GOAWAY, Head, SETTINGS},
     status::Cause,
 };
 
@@ -28,11 +28,13 @@ use crate::{
 const KEEPALIVE: Duration = Duration::from_secs(10);
 const KEEPALIVE_ANSWER: Duration = Duration::from_secs(3);
 
+/// What something else than a gRPC server is.
+const NOT_HTTP2: Cause = Cause::NotGrpc("not HTTP/2");
+
 /// A connection that a gRPC server answered on.
 #[derive(Clone)]
 pub struct Connection {
-    /// Sends calls; once the connection is gone it fails for good.
-    pub channel: Channel,
+    channel: Channel,
     life: watch::Receiver<Life>,
     end: Arc<OnceLock<Cause>>,
 }
@@ -63,9 +65,7 @@ impl Connection {
         let (watched, mut life, end) = Watched::new(io);
         let mut once = Some(TokioIo::new(watched));
         // tonic would reconnect by itself, without a pause; the subchannel does that, with one.
-        let connector = tower::service_fn(move |_| {
-            std::future::ready(once.take().ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected)))
-        });
+        let connector = tower::service_fn(move |_| std::future::ready(once.take().ok_or(Cause::NeverSent)));
         let endpoint = Endpoint::from(target.uri().clone())
             .http2_keep_alive_interval(KEEPALIVE)
             .keep_alive_timeout(KEEPALIVE_ANSWER);
@@ -83,9 +83,19 @@ impl Connection {
         }
     }
 
+    /// Sends calls and takes answers of up to `max_message` bytes; once the connection is gone it fails for good.
+    pub fn channel(&self, max_message: usize) -> Checked {
+        Checked::new(self.channel.clone(), max_message)
+    }
+
     /// How the connection ended, once it has: it knows a reset from a close, which a call's error often does not.
     pub fn end(&self) -> Option<Cause> {
         self.end.get().copied()
+    }
+
+    /// Whether no new call can be made on this connection.
+    pub fn is_gone(&self) -> bool {
+        *self.life.borrow() > Life::Ready
     }
 
     /// Returns once no new call can be made on this connection.
@@ -130,18 +140,21 @@ impl<IO> Watched<IO> {
         if bytes.is_empty() {
             return self.ended("closed");
         }
-        self.heard = true;
+        // The first byte of a frame's length: an HTTP/1 answer, a TLS alert and most garbage have something else there.
+        if !std::mem::replace(&mut self.heard, true) && bytes[0] != 0 {
+            return self.ended("not HTTP/2");
+        }
         let Watched { frames, life, end, .. } = self;
-        frames.follow(bytes, |kind| {
+        frames.follow(bytes, |Head { kind, flags }| {
             let now = *life.borrow();
-            let next = match (now, kind) {
-                // A server's connection preface is a SETTINGS frame (RFC 9113, 3.4).
-                (Life::Opening, SETTINGS) => Life::Ready,
-                (Life::Opening, _) => {
-                    let _ = end.set(Cause::NotGrpc("not HTTP/2"));
+            let next = match (now, kind, flags) {
+                // A server's connection preface is a SETTINGS frame, and not its ACK (RFC 9113, 3.4).
+                (Life::Opening, SETTINGS, 0) => Life::Ready,
+                (Life::Opening, ..) => {
+                    let _ = end.set(NOT_HTTP2);
                     Life::Closed
                 }
-                (Life::Ready, GOAWAY) => Life::GoingAway,
+                (Life::Ready, GOAWAY, _) => Life::GoingAway,
                 _ => return,
             };
             life.send_replace(next);
@@ -151,7 +164,7 @@ impl<IO> Watched<IO> {
     fn ended(&mut self, how: &'static str) {
         let _ = self.end.set(match (*self.life.borrow(), self.heard) {
             (Life::Opening, false) => Cause::Unreachable(how),
-            (Life::Opening, true) => Cause::NotGrpc("not HTTP/2"),
+            (Life::Opening, true) => NOT_HTTP2,
             _ => Cause::ConnectionLost(how),
         });
         self.life.send_replace(Life::Closed);
@@ -252,7 +265,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn tells_a_peer_that_is_no_grpc_server_from_one_that_is_not_there() {
         let http1 = b"HTTP/1.1 400 Bad Request\r\n\r\n";
-        assert_eq!(open(|peer| says(peer, http1)).await, Err(Cause::NotGrpc("not HTTP/2")));
+        let tls_alert = [0x15, 3, 1, 0, 2, 2, 0x46];
+        let ack = [0, 0, 0, SETTINGS, 1, 0, 0, 0, 0];
+        for bytes in [&http1[..], b"H", &tls_alert, &ack, b"\0garbage and more of it"] {
+            assert_eq!(open(|peer| says(peer, bytes)).await, Err(NOT_HTTP2), "{bytes:?}");
+        }
         let closes = |peer| async {
             drop(peer);
             duplex(1).0

@@ -1,12 +1,17 @@
 //! The client half: how a service calls a peer.
 //!
-//! upstream → subchannel → connection, from the call down to the wire.
+//! upstream → subchannel → connection, from the call down to the wire; check, on the way back, believes no answer that is
+//! not one.
 
 pub mod connection;
 
+mod backoff;
+mod check;
 mod peer;
 mod subchannel;
 mod upstream;
 
+pub use backoff::Backoff;
+pub use check::Checked;
 pub use peer::{Peer, Target};
 pub use upstream::{Upstream, UpstreamConfig};

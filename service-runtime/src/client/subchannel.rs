@@ -14,13 +14,12 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{Peer, Target, connection::Connection};
+use super::{
+    Peer, Target,
+    backoff::{Backoff, FIRST_PAUSE},
+    connection::Connection,
+};
 use crate::status::Cause;
-
-/// The first pause, and how it grows; each is ± 20 % so that many clients do not come at the same moment.
-pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const GROWTH: f64 = 1.6;
-const JITTER: f64 = 0.2;
 
 /// A connection that was ready for less than this was none.
 const LASTING: Duration = FIRST_PAUSE;
@@ -51,6 +50,17 @@ enum State {
     TransientFailure(Failure),
 }
 
+impl State {
+    /// A connection that is gone is about to be replaced: worth the wait.
+    fn is_decided(&self) -> bool {
+        match self {
+            State::Connecting => false,
+            State::Ready(connection) => !connection.is_gone(),
+            State::TransientFailure(_) => true,
+        }
+    }
+}
+
 /// Why there is no connection, and when the next try is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Failure {
@@ -70,7 +80,7 @@ impl Subchannel {
     /// A connection for one call: now, or as soon as the try under way has ended.
     pub async fn ready(&self) -> Result<Connection, Failure> {
         let mut state = self.state.clone();
-        let decided = state.wait_for(|state| !matches!(state, State::Connecting)).await;
+        let decided = state.wait_for(State::is_decided).await;
         match decided.as_deref() {
             Ok(State::Ready(connection)) => Ok(connection.clone()),
             Ok(State::TransientFailure(failure)) => Err(*failure),
@@ -109,7 +119,7 @@ async fn keep_connected(connect: &Connect, state: &watch::Sender<State>, log: &P
         if matches!(cause, Cause::Unreachable("closed" | "reset")) && std::mem::take(&mut second_try) {
             continue;
         }
-        let next_try = Instant::now() + backoff.next();
+        let next_try = Instant::now() + backoff.next_pause();
         state.send_replace(State::TransientFailure(Failure { cause, next_try }));
         log.failed(peer, cause, &connect.target);
         sleep_until(next_try).await;
@@ -125,24 +135,6 @@ async fn use_up(connection: Connection, state: &watch::Sender<State>, log: &Peer
     log.lost(peer);
     state.send_replace(State::Connecting);
     since.elapsed()
-}
-
-/// The pauses between tries (gRPC connection backoff, with a shorter end: a peer is down for seconds, not minutes).
-struct Backoff {
-    next: Duration,
-    max: Duration,
-}
-
-impl Backoff {
-    fn new(max: Duration) -> Self {
-        Backoff { next: FIRST_PAUSE.min(max), max }
-    }
-
-    fn next(&mut self) -> Duration {
-        let pause = self.next;
-        self.next = pause.mul_f64(GROWTH).min(self.max);
-        pause.mul_f64(rand::random_range(1.0 - JITTER..=1.0 + JITTER))
-    }
 }
 
 /// One log line a change, peer and process, however many workers there are. Not on the way of any call.
@@ -211,15 +203,6 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn backs_off_within_the_contract() {
-        let mut backoff = Backoff::new(Duration::from_secs(1));
-        for expected in [200.0, 320.0, 512.0, 819.2, 1000.0, 1000.0] {
-            let pause = backoff.next().as_secs_f64() * 1000.0;
-            assert!((expected * 0.799..=expected * 1.201).contains(&pause), "{pause} around {expected}");
-        }
-    }
 
     #[test]
     fn logs_a_change_once() {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Method as HttpMethod, Request, Response, Version, header::CONTENT_TYPE};
+use http::{HeaderMap, Method as HttpMethod, Request, Response, Version};
 use tonic::body::Body;
 
 use super::{Handle, answer};
 use crate::{
+    grpc::has_grpc_content,
     origin::refused,
     server::{Shared, methods::Method},
     status::Refusal,
@@ -53,13 +54,6 @@ fn check(request: &Request<Body>) -> Result<(), Refusal> {
     }
 }
 
-/// `application/grpc` or `application/grpc+proto`, parameters allowed; not `+json`, not gRPC-Web.
-pub(crate) fn has_grpc_content(headers: &HeaderMap) -> bool {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let media_type = value.split(';').next().unwrap_or("").trim();
-    ["application/grpc", "application/grpc+proto"].iter().any(|known| media_type.eq_ignore_ascii_case(known))
-}
-
 /// As HTTP/2 counts a header list: 32 octets a field and the field itself (RFC 9113, 6.5.2).
 fn metadata_size(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum()
@@ -67,6 +61,8 @@ fn metadata_size(headers: &HeaderMap) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use http::header::CONTENT_TYPE;
+
     use super::*;
 
     fn request(method: HttpMethod, version: Version, content_type: &str, known: bool) -> Request<Body> {

@@ -15,8 +15,9 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use tonic::{Code, Status, body::Body};
 
-use super::{Handle, guard::has_grpc_content, message::FRAME_HEADER};
+use super::Handle;
 use crate::{
+    grpc::{FRAME_HEADER, has_grpc_content},
     origin::Origin,
     server::Shared,
     status::{Refusal, code_name, http_status},

@@ -242,7 +242,7 @@ mod tests {
     async fn tells_its_peer_at_once_to_make_its_next_call_elsewhere() {
         let (client, phase, _served) = start(After(Duration::from_secs(3)));
         let peer = crate::client::connection::Connection::over(client, &"a:1".parse().unwrap()).await.unwrap();
-        let mut grpc = tonic::client::Grpc::new(peer.channel.clone());
+        let mut grpc = tonic::client::Grpc::new(peer.channel(64));
         let call = tokio::spawn(async move {
             grpc.ready().await.unwrap();
             let path = http::uri::PathAndQuery::from_static("/x/y");

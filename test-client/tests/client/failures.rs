@@ -67,6 +67,17 @@ fn keeps_its_deadline_while_nobody_speaks() {
 }
 
 #[test]
+fn says_what_it_waited_for_when_the_service_never_was_ready() {
+    let (_port, nobody) = servers::nobody();
+    let ran = client(["echo", "x", "--service-a", &nobody, "--wait-for-ready", "--timeout", "300ms"]);
+    let why = format!(
+        "DEADLINE_EXCEEDED (4) from test-client: cannot reach service-a at {nobody} within the deadline (connection refused), "
+    );
+    assert!(ran.stderr.starts_with(&why) && ran.stderr.ends_with(" ms of 300 ms\n"), "{ran:?}");
+    assert_eq!((ran.stdout.as_str(), ran.code), ("", 68));
+}
+
+#[test]
 fn keeps_its_deadline_during_the_call() {
     let url = servers::peer(servers::SETTINGS, |mut stream| {
         let _ = std::io::copy(&mut stream, &mut std::io::sink());

@@ -1,0 +1,254 @@
+//! Is this a gRPC answer? A channel that believes no answer before it has read it to the end.
+//!
+//! Stock tonic panics on details that are not base64, decodes a proxy's web page as a message, takes the first of two
+//! messages and hangs on a peer that never ends its answer. Here an answer is checked before tonic sees it: status and
+//! content-type, framing, exactly one message, trailers, size. Unary calls only.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
+use http_body_util::Full;
+use percent_encoding::percent_decode;
+use tonic::{Code, Status, body::Body, metadata::MetadataMap, transport::Channel};
+use tower::{Service, ServiceExt};
+
+use crate::{
+    grpc::{self, Whole, Wrong, has_grpc_content},
+    status::{Broken, Cause},
+};
+
+const DETAILS: &str = "grpc-status-details-bin";
+const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+
+/// A channel for unary calls whose every failure is a [`Status`] with a [`Cause`] behind it.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    channel: Channel,
+    max_message: usize,
+}
+
+impl Checked {
+    /// Takes answers of up to `max_message` bytes.
+    pub fn new(channel: Channel, max_message: usize) -> Self {
+        Checked { channel, max_message }
+    }
+}
+
+impl Service<Request<Body>> for Checked {
+    type Response = Response<Full<Bytes>>;
+    type Error = Status;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Status>> + Send>>;
+
+    /// Always ready: an error told here would lose its type in tonic's generated code.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let Checked { channel, max_message } = self.clone();
+        Box::pin(async move {
+            let answer = channel.oneshot(request).await.map_err(|error| Cause::of_error(&error))?;
+            check(answer, max_message).await
+        })
+    }
+}
+
+/// The answer as tonic can take it: one message, and a status that is there.
+async fn check(answer: Response<Body>, max_message: usize) -> Result<Response<Full<Bytes>>, Status> {
+    let (mut head, body) = answer.into_parts();
+    // Where there is a status it wins, over HTTP's too, and nobody waits for what may follow a failure.
+    let early = status_of(&head.headers);
+    if let Some(Err(_) | Ok(1..)) = early {
+        return Err(failure(early, &head.headers));
+    }
+    if early.is_none() && !has_grpc_content(&head.headers) {
+        return Err(Cause::Http(head.status.as_u16()).into());
+    }
+    let whole = grpc::read(body, max_message).await.map_err(|wrong| cause(&wrong))?;
+    let status = status_of(&whole.trailers).or(early);
+    head.headers.extend(whole.trailers.clone());
+    match status {
+        Some(Ok(0)) => {}
+        None if head.status != StatusCode::OK => return Err(Cause::Http(head.status.as_u16()).into()),
+        _ => return Err(failure(status, &head.headers)),
+    }
+    let message = Whole::message(whole).map_err(|wrong: Wrong<Status>| cause(&wrong))?;
+    head.status = StatusCode::OK;
+    // What was said of compression does not matter any more: the message is not compressed.
+    head.headers.remove(ENCODING);
+    head.headers.insert(Status::GRPC_STATUS, 0.into());
+    Ok(Response::from_parts(head, Full::new(message)))
+}
+
+/// `grpc-status`: a number, or something that is none; `None` where it is not there.
+fn status_of(headers: &HeaderMap) -> Option<Result<u32, NoNumber>> {
+    let value = headers.get(Status::GRPC_STATUS)?.as_bytes();
+    let digits = (1..=9).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
+    let number = || value.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
+    Some(if digits { Ok(number()) } else { Err(NoNumber) })
+}
+
+/// A `grpc-status` that is no number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct NoNumber;
+
+/// The failure that a status tells, with whatever of it can be read.
+fn failure(status: Option<Result<u32, NoNumber>>, headers: &HeaderMap) -> Status {
+    match status {
+        None => Cause::Broken(Broken::NoStatus).into(),
+        Some(Err(NoNumber)) => Cause::Broken(Broken::BadStatus).into(),
+        Some(Ok(number)) => answered(Cause::Answered(number), headers),
+    }
+}
+
+/// The peer's own status. A broken text or broken details are dropped; the code stands.
+fn answered(cause: Cause, headers: &HeaderMap) -> Status {
+    let raw = headers.get(Status::GRPC_MESSAGE).map_or(&[][..], |value| value.as_bytes());
+    let message = percent_decode(raw).decode_utf8().unwrap_or_default();
+    let mut metadata = MetadataMap::from_headers(headers.clone());
+    let details = metadata.get_bin(DETAILS).and_then(|value| value.to_bytes().ok()).unwrap_or_default();
+    metadata.remove_bin(DETAILS);
+    for name in [Status::GRPC_STATUS, Status::GRPC_MESSAGE] {
+        metadata.as_mut().remove(name);
+    }
+    let code: Code = cause.code();
+    cause.on(Status::with_details_and_metadata(code, message, details, metadata))
+}
+
+fn cause(wrong: &Wrong<Status>) -> Cause {
+    Cause::Broken(match wrong {
+        Wrong::Failed(status) => return Cause::of_error(status),
+        Wrong::Missing => Broken::NoMessage,
+        Wrong::Second => Broken::TwoMessages,
+        Wrong::CutShort => Broken::CutShort,
+        Wrong::Compressed => Broken::Compressed,
+        Wrong::BadFlag => Broken::BadFrame,
+        Wrong::TooLarge => Broken::TooLarge,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body::Frame;
+    use http_body_util::{BodyExt, StreamBody};
+
+    use super::*;
+
+    const MESSAGE: &[u8] = b"\0\0\0\0\x02hi";
+
+    /// An answer; what follows `|` among the headers is trailers.
+    fn answer(status: u16, headers: &[(&str, &str)], data: &'static [u8]) -> Response<Body> {
+        let at = headers.iter().position(|(name, _)| *name == "|").unwrap_or(headers.len());
+        let map = |pairs: &[(&str, &str)]| -> HeaderMap {
+            pairs.iter().map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap())).collect()
+        };
+        let mut frames = vec![Ok::<_, Status>(Frame::data(Bytes::from_static(data)))];
+        frames.extend(headers.get(at + 1..).map(|trailers| Ok(Frame::trailers(map(trailers)))));
+        let mut answer = Response::new(Body::new(StreamBody::new(futures_util::stream::iter(frames))));
+        *answer.status_mut() = StatusCode::from_u16(status).unwrap();
+        *answer.headers_mut() = map(&headers[..at]);
+        answer
+    }
+
+    async fn checked(status: u16, headers: &[(&str, &str)], data: &'static [u8]) -> Result<Bytes, Status> {
+        let answer = check(answer(status, headers, data), 64).await?;
+        Ok(answer.into_body().collect().await.unwrap().to_bytes())
+    }
+
+    async fn caused(status: u16, headers: &[(&str, &str)], data: &'static [u8]) -> Cause {
+        Cause::of(&checked(status, headers, data).await.unwrap_err())
+    }
+
+    const GRPC: (&str, &str) = ("content-type", "application/grpc");
+    const HTML: (&str, &str) = ("content-type", "text/html");
+    const THEN: (&str, &str) = ("|", "");
+    const OK: (&str, &str) = ("grpc-status", "0");
+
+    #[tokio::test]
+    async fn takes_a_whole_answer() {
+        assert_eq!(checked(200, &[GRPC, THEN, OK], MESSAGE).await.unwrap(), MESSAGE);
+        let named = [GRPC, ("grpc-encoding", "gzip"), THEN, OK];
+        let answer = check(answer(200, &named, MESSAGE), 64).await.unwrap();
+        assert_eq!(
+            (answer.headers().get(ENCODING), &answer.headers()[Status::GRPC_STATUS]),
+            (None, &"0".parse().unwrap())
+        );
+    }
+
+    #[tokio::test]
+    async fn believes_the_status_before_http() {
+        let unavailable = ("grpc-status", "14");
+        assert_eq!(caused(503, &[GRPC, unavailable], b"").await, Cause::Answered(14));
+        assert_eq!(caused(500, &[HTML, unavailable], b"<html>").await, Cause::Answered(14));
+        assert_eq!(caused(503, &[GRPC, THEN, unavailable], MESSAGE).await, Cause::Answered(14));
+        assert_eq!(checked(503, &[GRPC, THEN, OK], MESSAGE).await.unwrap(), MESSAGE);
+        // The trailers are the last word.
+        assert_eq!(caused(200, &[GRPC, OK, THEN, unavailable], MESSAGE).await, Cause::Answered(14));
+    }
+
+    #[tokio::test]
+    async fn tells_what_is_not_grpc_by_its_http_status() {
+        assert_eq!(caused(503, &[HTML], b"<html>").await, Cause::Http(503));
+        assert_eq!(caused(200, &[HTML, THEN, OK], MESSAGE).await, Cause::Http(200));
+        assert_eq!(caused(200, &[THEN, OK], MESSAGE).await, Cause::Http(200));
+        assert_eq!(caused(503, &[GRPC], MESSAGE).await, Cause::Http(503));
+    }
+
+    #[tokio::test]
+    async fn tells_a_missing_status_from_one_that_is_none() {
+        assert_eq!(caused(200, &[GRPC], MESSAGE).await, Cause::Broken(Broken::NoStatus));
+        assert_eq!(caused(200, &[GRPC, THEN, GRPC], MESSAGE).await, Cause::Broken(Broken::NoStatus));
+        for status in ["abc", "", "-1", "+1", "1.0", " 1", "9999999999"] {
+            for headers in [&[GRPC, ("grpc-status", status)][..], &[GRPC, THEN, ("grpc-status", status)]] {
+                assert_eq!(caused(200, headers, b"").await, Cause::Broken(Broken::BadStatus), "{status:?}");
+            }
+        }
+        assert_eq!(caused(200, &[GRPC, THEN, ("grpc-status", "99")], b"").await, Cause::Answered(99));
+        assert_eq!(caused(200, &[GRPC, THEN, ("grpc-status", "999999999")], b"").await, Cause::Answered(999_999_999));
+    }
+
+    #[tokio::test]
+    async fn takes_exactly_one_message() {
+        for (data, how) in [
+            (&b""[..], Broken::NoMessage),
+            (b"\0\0\0\0\x01a\0\0\0\0\x01b", Broken::TwoMessages),
+            (b"\0\0\0\0\x05half", Broken::CutShort),
+            (b"\x01\0\0\0\0", Broken::Compressed),
+            (b"\x07\0\0\0\0", Broken::BadFrame),
+            (b"\0\0\0\0\x41", Broken::TooLarge),
+        ] {
+            assert_eq!(caused(200, &[GRPC, THEN, OK], data).await, Cause::Broken(how), "{data:?}");
+        }
+        assert_eq!(caused(200, &[GRPC, OK], b"").await, Cause::Broken(Broken::NoMessage));
+        // A failure needs no message, and may cut one short.
+        assert_eq!(caused(200, &[GRPC, THEN, ("grpc-status", "5")], b"\0\0\0\0\x05half").await, Cause::Answered(5));
+    }
+
+    #[tokio::test]
+    async fn keeps_the_code_and_drops_what_cannot_be_read() {
+        let failed = |message, details| async move {
+            let trailers =
+                [GRPC, THEN, ("grpc-status", "5"), ("grpc-message", message), (DETAILS, details), ("a", "b")];
+            let status = checked(200, &trailers, b"").await.unwrap_err();
+            assert_eq!((status.code(), status.metadata().len()), (Code::NotFound, 2), "{status:?}");
+            (status.message().to_owned(), status.details().to_vec())
+        };
+        assert_eq!(failed("no%20such", "aGk=").await, ("no such".into(), b"hi".into()));
+        assert_eq!(failed("%FF%FE", "aGk").await, (String::new(), b"hi".into()));
+        assert_eq!(failed("100%", "!!!").await, ("100%".into(), Vec::new()));
+    }
+
+    #[tokio::test]
+    async fn reads_a_body_that_ends_early_by_the_error_it_ends_with() {
+        let frames = [Err::<Frame<Bytes>, Status>(Cause::ConnectionLost("reset").into())];
+        let mut answer = Response::new(Body::new(StreamBody::new(futures_util::stream::iter(frames))));
+        answer.headers_mut().insert("content-type", "application/grpc".parse().unwrap());
+        let status = check(answer, 64).await.unwrap_err();
+        assert_eq!(Cause::of(&status), Cause::ConnectionLost("reset"));
+    }
+}

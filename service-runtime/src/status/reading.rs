@@ -1,0 +1,129 @@
+//! From the errors of tonic, hyper and h2 to a cause: by their types, never by their text.
+
+use std::{error::Error, io};
+
+use tonic::Status;
+
+use super::{Broken, Cause};
+
+impl Cause {
+    /// Why a connection attempt failed.
+    pub fn of_connect(error: &io::Error) -> Self {
+        use io::ErrorKind as Kind;
+        Cause::Unreachable(match error.kind() {
+            Kind::ConnectionRefused => "connection refused",
+            Kind::TimedOut => "connect timeout",
+            Kind::HostUnreachable | Kind::NetworkUnreachable => "no route",
+            Kind::ConnectionReset => "reset",
+            _ => "connect failed",
+        })
+    }
+
+    /// The cause behind the status of a call over a [`Checked`](crate::client::Checked) channel.
+    ///
+    /// That channel puts a cause behind every failure that it sees, the peer's own errors included. A status without one
+    /// comes from further up: from decoding a message that is none.
+    pub fn of(status: &Status) -> Self {
+        status.source().map_or(Cause::Broken(Broken::Undecodable), Self::of_error)
+    }
+
+    /// What an error of tonic's transport means, by the first thing in its chain that says so.
+    pub(crate) fn of_error(error: &(dyn Error + 'static)) -> Self {
+        let chain = || std::iter::successors(Some(error), |&error| error.source());
+        let known = chain().find_map(|error| {
+            let cause = error.downcast_ref::<Cause>().copied();
+            let h2 = || error.downcast_ref::<h2::Error>().map(Self::of_h2);
+            let io = || error.downcast_ref::<io::Error>().map(Self::of_io);
+            // tonic keeps a clock of its own beside ours, on the same deadline.
+            let timeout = || error.is::<tonic::TimeoutExpired>().then_some(Cause::Timeout);
+            cause.or_else(h2).or_else(io).or_else(timeout)
+        });
+        let hyper = || chain().find_map(|error| error.downcast_ref::<hyper::Error>());
+        known.unwrap_or_else(|| match hyper() {
+            Some(error) if error.is_timeout() => Cause::ConnectionLost("no answer to keepalive"),
+            Some(error) if error.is_canceled() => Cause::NeverSent,
+            Some(_) => Cause::ConnectionLost("closed"),
+            // tonic's own queue before the connection: closed, for the connection is.
+            None => Cause::NeverSent,
+        })
+    }
+
+    fn of_h2(error: &h2::Error) -> Self {
+        match error.reason() {
+            None => error.get_io().map_or(Cause::ConnectionLost("closed"), Self::of_io),
+            // h2 says so of streams above the last one that the peer names; the others end with the connection.
+            Some(_) if error.is_go_away() && error.is_remote() => Cause::GoingAway,
+            Some(reason) if error.is_reset() && error.is_remote() => Cause::Reset(reason.into()),
+            // What the peer sent is not HTTP/2, or too much of it.
+            Some(_) => Cause::Broken(Broken::Http2),
+        }
+    }
+
+    fn of_io(error: &io::Error) -> Self {
+        Cause::ConnectionLost(match error.kind() {
+            io::ErrorKind::ConnectionReset => "reset",
+            io::ErrorKind::TimedOut => "no answer to keepalive",
+            _ => "closed",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_a_cause_again_behind_a_status() {
+        let status = Status::from(Cause::ConnectionLost("reset"));
+        assert_eq!(Cause::of(&status), Cause::ConnectionLost("reset"));
+        assert_eq!(Cause::of(&Cause::Answered(5).on(Status::not_found("x"))), Cause::Answered(5));
+    }
+
+    #[test]
+    fn takes_a_status_without_a_cause_for_a_message_that_could_not_be_decoded() {
+        assert_eq!(Cause::of(&Status::internal("x")), Cause::Broken(Broken::Undecodable));
+    }
+
+    #[test]
+    fn reads_a_failed_connect() {
+        use io::ErrorKind as Kind;
+        for (kind, word) in [
+            (Kind::ConnectionRefused, "connection refused"),
+            (Kind::TimedOut, "connect timeout"),
+            (Kind::HostUnreachable, "no route"),
+            (Kind::NetworkUnreachable, "no route"),
+            (Kind::ConnectionReset, "reset"),
+            (Kind::PermissionDenied, "connect failed"),
+        ] {
+            assert_eq!(Cause::of_connect(&kind.into()), Cause::Unreachable(word), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn reads_the_end_of_a_connection() {
+        use io::ErrorKind as Kind;
+        for (kind, word) in
+            [(Kind::ConnectionReset, "reset"), (Kind::TimedOut, "no answer to keepalive"), (Kind::BrokenPipe, "closed")]
+        {
+            let status = Status::from_error(Box::new(io::Error::from(kind)));
+            assert_eq!(Cause::of(&status), Cause::ConnectionLost(word), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn does_not_take_its_own_complaint_about_the_peer_for_the_peers_word() {
+        // Made here, not received: neither GOAWAY nor RST_STREAM of the peer's.
+        let own = h2::Error::from(h2::Reason::REFUSED_STREAM);
+        assert_eq!(Cause::of_error(&own), Cause::Broken(Broken::Http2));
+    }
+
+    #[test]
+    fn takes_a_queue_without_a_connection_for_never_sent() {
+        assert_eq!(Cause::of_error(&std::fmt::Error), Cause::NeverSent);
+    }
+
+    #[test]
+    fn takes_tonics_clock_for_our_own() {
+        assert_eq!(Cause::of_error(&tonic::TimeoutExpired(())), Cause::Timeout);
+    }
+}
