@@ -1,0 +1,106 @@
+//! Names with a number in them: `rst-<0..13>-before-headers` stands for fourteen.
+
+/// The statuses that stand behind `<status>`: those that proxies, load balancers and web servers answer with.
+pub(crate) const HTTP: [u32; 19] =
+    [200, 204, 301, 302, 307, 308, 400, 401, 403, 404, 408, 413, 429, 431, 500, 501, 502, 503, 504];
+
+/// A name, taken apart where its number stands.
+pub(crate) struct Pattern<'a> {
+    before: &'a str,
+    hole: Option<&'a str>,
+    after: &'a str,
+}
+
+impl<'a> Pattern<'a> {
+    pub(crate) fn new(pattern: &'a str) -> Self {
+        let parts = pattern.split_once('<').and_then(|(before, rest)| Some((before, rest.split_once('>')?)));
+        match parts {
+            Some((before, (hole, after))) => Pattern { before, hole: Some(hole), after },
+            None => Pattern { before: pattern, hole: None, after: "" },
+        }
+    }
+
+    /// The number in that name if it is one of these; 0 where there is none to fill in.
+    pub(crate) fn matches(&self, name: &str) -> Option<u32> {
+        if self.hole.is_none() {
+            return (name == self.before).then_some(0);
+        }
+        let number: u32 = self.number_in(name)?.parse().ok()?;
+        // One spelling for each: no leading zeros, no plus.
+        (self.allows(number) && self.fill(number) == name).then_some(number)
+    }
+
+    /// Whether only the number of that name is wrong.
+    pub(crate) fn resembles(&self, name: &str) -> bool {
+        self.hole.is_some() && self.number_in(name).is_some_and(|number| number.bytes().all(|c| c.is_ascii_digit()))
+    }
+
+    fn number_in<'b>(&self, name: &'b str) -> Option<&'b str> {
+        name.strip_prefix(self.before)?.strip_suffix(self.after).filter(|number| !number.is_empty())
+    }
+
+    pub(crate) fn fill(&self, number: u32) -> String {
+        match self.hole {
+            Some(_) => format!("{}{number}{}", self.before, self.after),
+            None => self.before.to_owned(),
+        }
+    }
+
+    fn range(&self) -> Option<(u32, u32)> {
+        let (first, last) = self.hole?.split_once("..")?;
+        Some((first.parse().ok()?, last.parse().ok()?))
+    }
+
+    fn allows(&self, number: u32) -> bool {
+        match self.range() {
+            Some((first, last)) => (first..=last).contains(&number),
+            None => HTTP.contains(&number),
+        }
+    }
+
+    /// Every number where they are few, and three of them where they are many.
+    pub(crate) fn numbers(&self) -> Vec<u32> {
+        match (self.hole, self.range()) {
+            (None, _) => vec![0],
+            (_, None) => HTTP.to_vec(),
+            (_, Some((first, last))) if last - first < 20 => (first..=last).collect(),
+            (_, Some((first, _))) => vec![first, first + 2, first + 19],
+        }
+    }
+}
+
+/// How many letters it takes to make one from the other (Levenshtein).
+pub(crate) fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, b) in other.bytes().enumerate() {
+            let cheapest = (row[j] + 1).min(row[j + 1] + 1).min(diagonal + usize::from(a != b));
+            diagonal = std::mem::replace(&mut row[j + 1], cheapest);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_number_within_its_range_and_in_one_spelling() {
+        let pattern = Pattern::new("rst-<0..13>-before-headers");
+        assert_eq!(pattern.matches("rst-13-before-headers"), Some(13));
+        for not in ["rst-14-before-headers", "rst-08-before-headers", "rst-+8-before-headers", "rst--before-headers"] {
+            assert_eq!(pattern.matches(not), None, "{not}");
+        }
+        assert!(pattern.resembles("rst-14-before-headers") && !pattern.resembles("rst-x-before-headers"));
+        assert_eq!(Pattern::new("http-<status>-html").matches("http-404-html"), Some(404));
+        assert_eq!(Pattern::new("echo").matches("echo"), Some(0));
+    }
+
+    #[test]
+    fn counts_letters() {
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("", "abc"), 3);
+    }
+}

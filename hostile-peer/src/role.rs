@@ -1,0 +1,130 @@
+//! What the connections of one peer share.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::watch;
+
+use crate::{
+    behaviour::Behaviour,
+    event::{Event, EventKind, Events},
+    step::{Call, Door, Opening, Pings, When, Which},
+};
+
+/// What a peer plays and what it has seen, shared by its connections. A clone is the same role.
+#[derive(Clone, Debug)]
+pub struct Role(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    now: watch::Sender<Now>,
+    calls: AtomicUsize,
+    connections: AtomicUsize,
+    events: Events,
+}
+
+#[derive(Clone, Debug)]
+struct Now {
+    behaviour: Behaviour,
+    /// Calls that came before it.
+    before: usize,
+}
+
+impl Role {
+    /// A peer that behaves so, and has seen nothing yet.
+    pub fn new(behaviour: Behaviour) -> Self {
+        let (now, _) = watch::channel(Now { behaviour, before: 0 });
+        let (calls, connections, events) = Default::default();
+        Role(Arc::new(Shared { now, calls, connections, events }))
+    }
+
+    /// Behaves so from the next call and the next connection on.
+    ///
+    /// Connections that the old behaviour has spoilt are closed, so that their clients come again; to refuse closes all.
+    pub fn behave(&self, behaviour: Behaviour) {
+        self.0.now.send_replace(Now { behaviour, before: self.calls() });
+    }
+
+    /// What it plays now.
+    pub fn behaviour(&self) -> Behaviour {
+        self.0.now.borrow().behaviour.clone()
+    }
+
+    /// How many connections there were.
+    pub fn connections(&self) -> usize {
+        self.0.connections.load(Ordering::SeqCst)
+    }
+
+    /// How many calls there were: requests whose HEADERS have arrived.
+    pub fn calls(&self) -> usize {
+        self.0.calls.load(Ordering::SeqCst)
+    }
+
+    /// The next event; blocks until there is one, or so long.
+    pub fn next_event(&self, within: Duration) -> Option<Event> {
+        self.0.events.next_within(within)
+    }
+
+    /// The next event; waits until there is one.
+    pub async fn event(&self) -> Event {
+        self.0.events.next().await
+    }
+
+    /// Counts a connection, and tells how to greet it, and when that is no longer so.
+    pub(crate) fn connected(&self) -> (Opening, Changes) {
+        self.0.connections.fetch_add(1, Ordering::SeqCst);
+        self.0.events.push(EventKind::Connected);
+        let mut now = self.0.now.subscribe();
+        let opening = now.borrow_and_update().behaviour.script.opening.clone();
+        (opening, Changes(now))
+    }
+
+    /// Counts a call, and tells what to do with it.
+    pub(crate) fn called(&self) -> (Call, When) {
+        let now = self.0.now.borrow().clone();
+        let attempt = self.0.calls.fetch_add(1, Ordering::SeqCst) + 1;
+        self.0.events.push(EventKind::Called { attempt });
+        let script = &now.behaviour.script;
+        let nth = attempt.saturating_sub(now.before);
+        let meant = match script.which {
+            Which::All => true,
+            Which::First => nth == 1,
+            Which::Every(n) => nth.is_multiple_of(n),
+        };
+        if meant { (script.call.clone(), script.when) } else { Default::default() }
+    }
+
+    pub(crate) fn cancelled(&self) {
+        self.0.events.push(EventKind::Cancelled);
+    }
+
+    pub(crate) fn closed(&self) {
+        self.0.events.push(EventKind::Closed);
+    }
+
+    pub(crate) fn answers_pings(&self) -> bool {
+        self.0.now.borrow().behaviour.script.pings == Pings::Answered
+    }
+}
+
+/// What becomes of a role after a connection has begun.
+pub(crate) struct Changes(watch::Receiver<Now>);
+
+impl Changes {
+    /// Returns once the connection shall be closed: when the behaviour changes, if the old one has spoilt it; when the peer
+    /// refuses, in any case.
+    pub(crate) async fn drop_this(mut self, spoilt: bool) {
+        while self.0.changed().await.is_ok() {
+            if spoilt || self.0.borrow_and_update().behaviour.script.door == Door::Refused {
+                return;
+            }
+        }
+        // There is no role left to change.
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,197 @@
+//! What happens on one connection, without the bytes: frames go in, steps are played, output is collected.
+
+use std::collections::BTreeMap;
+
+use bytes::{Buf, BytesMut};
+use tokio::time::Instant;
+
+use crate::{
+    connection::End,
+    frame::{self, Frame, NotHttp2, PREFACE},
+    role::Role,
+    step::{Body, Last, Step},
+    stream::Stream,
+};
+
+/// Every window, until a peer says something else.
+const WINDOW: i64 = 65_535;
+
+pub(crate) struct Session<'a> {
+    role: &'a Role,
+    streams: BTreeMap<u32, Stream>,
+    /// What waits to be written.
+    pub out: BytesMut,
+    greeted: bool,
+    gives_windows: bool,
+    /// A frame was begun, and whatever came next would be taken for the rest of it.
+    mute: bool,
+    /// The last call's stream: HEADERS of an earlier one are no call, but a request's trailers.
+    newest: u32,
+    /// The last stream that a GOAWAY has named: later ones get no answer.
+    last: u32,
+    /// How much DATA the client takes now, on the connection and on a new stream.
+    window: i64,
+    initial_window: i64,
+}
+
+impl<'a> Session<'a> {
+    pub(crate) fn new(role: &'a Role, gives_windows: bool) -> Self {
+        let (streams, out, window) = (BTreeMap::new(), BytesMut::new(), WINDOW);
+        let (greeted, mute, newest, last) = (false, false, 0, u32::MAX);
+        Session { role, streams, out, greeted, gives_windows, mute, newest, last, window, initial_window: WINDOW }
+    }
+
+    /// Takes what has arrived as a whole. Errors: it is not HTTP/2.
+    pub(crate) fn receive(&mut self, incoming: &mut BytesMut) -> Result<(), NotHttp2> {
+        if !self.greeted {
+            if incoming.len() < PREFACE.len() {
+                return Ok(());
+            }
+            if !incoming.starts_with(PREFACE) {
+                return Err(NotHttp2);
+            }
+            incoming.advance(PREFACE.len());
+            self.greeted = true;
+        }
+        while let Some(frame) = frame::take(incoming)? {
+            let written = self.out.len();
+            self.frame(frame);
+            if self.mute {
+                self.out.truncate(written);
+            }
+        }
+        Ok(())
+    }
+
+    fn frame(&mut self, frame: Frame) {
+        match (frame.kind, frame.flags & frame::ACK) {
+            (frame::HEADERS, _) => self.headers(&frame),
+            (frame::DATA, _) => self.data(frame),
+            (frame::RST_STREAM, _) => self.cancel(frame.stream),
+            (frame::SETTINGS, 0) => self.settings(frame.payload),
+            (frame::PING, 0) if self.role.answers_pings() => {
+                frame::put(&mut self.out, frame::PING, frame::ACK, 0, &frame.payload);
+            }
+            (frame::WINDOW_UPDATE, _) => self.window_update(&frame),
+            // The rest of a header block, which nobody reads; answers to SETTINGS; farewells.
+            _ => {}
+        }
+    }
+
+    fn headers(&mut self, frame: &Frame) {
+        if frame.stream > self.newest {
+            self.newest = frame.stream;
+            let (call, when) = self.role.called();
+            if frame.stream > self.last {
+                return;
+            }
+            self.streams.insert(frame.stream, Stream::new(call, when, self.initial_window));
+        }
+        if let (true, Some(stream)) = (frame.flags & frame::END_STREAM != 0, self.streams.get_mut(&frame.stream)) {
+            stream.request_ends();
+        }
+    }
+
+    fn data(&mut self, frame: Frame) {
+        let (id, length) = (frame.stream, frame.payload.len() as u32);
+        let ends = frame.flags & frame::END_STREAM != 0;
+        if length > 0 {
+            frame::put(&mut self.out, frame::WINDOW_UPDATE, 0, 0, &length.to_be_bytes());
+        }
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        stream.request_data(frame);
+        if ends {
+            stream.request_ends();
+        } else if length > 0 && self.gives_windows {
+            frame::put(&mut self.out, frame::WINDOW_UPDATE, 0, id, &length.to_be_bytes());
+        }
+    }
+
+    fn cancel(&mut self, id: u32) {
+        // Of a call that is over, it is no news.
+        if self.streams.remove(&id).is_some() {
+            self.role.cancelled();
+        }
+    }
+
+    fn settings(&mut self, mut payload: impl Buf) {
+        while payload.remaining() >= 6 {
+            let (name, value) = (payload.get_u16(), i64::from(payload.get_u32()));
+            if name == frame::INITIAL_WINDOW_SIZE {
+                self.streams.values_mut().for_each(|stream| stream.window += value - self.initial_window);
+                self.initial_window = value;
+            }
+        }
+        frame::put(&mut self.out, frame::SETTINGS, frame::ACK, 0, &[]);
+    }
+
+    fn window_update(&mut self, frame: &Frame) {
+        let Some(mut increment) = frame.payload.get(..4) else { return };
+        let increment = i64::from(increment.get_u32());
+        if frame.stream == 0 {
+            self.window += increment;
+        } else if let Some(stream) = self.streams.get_mut(&frame.stream) {
+            stream.window += increment;
+        }
+    }
+
+    /// When a step that waits can go on.
+    pub(crate) fn wake(&self) -> Option<Instant> {
+        self.streams.values().filter_map(|stream| stream.wake).min()
+    }
+
+    /// Plays what can be played now. Some: the connection is over once the output is written.
+    pub(crate) fn play(&mut self, now: Instant) -> Option<End> {
+        let ids: Vec<u32> = self.streams.keys().copied().collect();
+        for id in ids {
+            let Some(mut stream) = self.streams.remove(&id) else { continue };
+            let end = self.play_call(id, &mut stream, now);
+            if !stream.is_over() {
+                self.streams.insert(id, stream);
+            }
+            if end.is_some() {
+                return end;
+            }
+        }
+        None
+    }
+
+    fn play_call(&mut self, id: u32, stream: &mut Stream, now: Instant) -> Option<End> {
+        while !self.mute && !stream.waits(now) && stream.send(id, &mut self.window, &mut self.out) {
+            match stream.next()? {
+                Step::Headers(fields) => frame::put_headers(&mut self.out, id, &fields, false),
+                Step::Trailers(fields) => {
+                    frame::put_headers(&mut self.out, id, &fields, true);
+                    stream.answered = true;
+                }
+                Step::Data(body) => stream.say(&body),
+                Step::LastData(body) => stream.say_last(&body),
+                Step::Drip(body, ms) => stream.drip(body, ms),
+                Step::HalfFrame(body) => self.half_frame(id, stream, &body),
+                Step::ResetStream(code) => {
+                    frame::put(&mut self.out, frame::RST_STREAM, 0, id, &code.to_be_bytes());
+                    stream.reset = true;
+                }
+                Step::GoAway(last, code) => self.go_away(if last == Last::Zero { 0 } else { id }, code),
+                Step::Wait(ms) => stream.wait(now, ms),
+                Step::Stall => stream.stall(),
+                Step::Close => return Some(End::Close),
+                Step::Reset => return Some(End::Reset),
+            }
+        }
+        None
+    }
+
+    fn half_frame(&mut self, id: u32, stream: &Stream, body: &Body) {
+        let payload = stream.bytes(body);
+        frame::put_head(&mut self.out, payload.len(), frame::DATA, 0, id);
+        self.out.extend_from_slice(&payload[..payload.len() / 2]);
+        self.mute = true;
+    }
+
+    fn go_away(&mut self, last: u32, code: u32) {
+        self.last = last;
+        let payload = [last.to_be_bytes(), code.to_be_bytes()].concat();
+        frame::put(&mut self.out, frame::GOAWAY, 0, 0, &payload);
+    }
+}
