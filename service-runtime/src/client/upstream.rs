@@ -89,6 +89,7 @@ impl Upstream {
             context.call.pass_on(request.metadata_mut().as_mut());
             deadline.set_on(&mut request);
             let sent = attempt(connection.channel.clone(), request).await;
+            context.call.hear(sent.as_ref().map_or_else(Status::metadata, Response::metadata).as_ref());
             sent.map_err(|status| Failed::of(&status, &connection, deadline, set_by))
         })
         .await;
