@@ -60,6 +60,11 @@ impl Child {
         Ok(Child { name: service, process, _tie: tie, address, lines: log, from_start })
     }
 
+    /// Which service it is.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address

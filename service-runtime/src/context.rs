@@ -1,14 +1,20 @@
 //! What the layers and the handler of one call share.
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
 
-use crate::deadline::Deadline;
+use crate::{
+    deadline::Deadline,
+    layers::fault::{Asked, RPC_BEHAVIOR},
+};
 
 /// The id that follows a request from hop to hop.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -18,6 +24,8 @@ pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// Who answered: `service-a/<instance>`.
 pub const SERVED_BY: HeaderName = HeaderName::from_static("served-by");
+/// In an answer: its request's `rpc-behavior` asked for something that nobody did.
+pub const BEHAVIOR_IGNORED: HeaderName = HeaderName::from_static("rpc-behavior-ignored");
 
 /// One call: its identity, its start, and what its call to a peer came to.
 #[derive(Clone)]
@@ -28,6 +36,8 @@ struct Inner {
     passed_on: Vec<(HeaderName, HeaderValue)>,
     request_id: HeaderValue,
     peer_call: OnceLock<PeerCall>,
+    asked: Asked,
+    ignored_by_peer: AtomicBool,
 }
 
 /// What a handler's call to a peer came to, for the log line and the response headers of its own call.
@@ -49,14 +59,16 @@ pub struct PeerCall {
 
 impl Call {
     /// Begins a call: takes over its request id or makes one, and notes what is to be passed on.
-    pub fn begin(headers: &HeaderMap) -> Self {
+    pub(crate) fn begin(headers: &HeaderMap, asked: Asked) -> Self {
         let plausible = |id: &&HeaderValue| id.len() <= 128 && id.to_str().is_ok_and(|id| !id.is_empty());
         let request_id = headers.get(&REQUEST_ID).filter(plausible).cloned().unwrap_or_else(new_request_id);
         let mut passed_on = vec![(REQUEST_ID, request_id.clone())];
         for name in [TRACEPARENT, TRACESTATE] {
             passed_on.extend(headers.get(&name).map(|value| (name, value.clone())));
         }
-        Call(Arc::new(Inner { started: Instant::now(), passed_on, request_id, peer_call: OnceLock::new() }))
+        passed_on.extend(asked.others().map(|others| (RPC_BEHAVIOR, others)));
+        let (peer_call, ignored_by_peer) = (OnceLock::new(), AtomicBool::new(false));
+        Call(Arc::new(Inner { started: Instant::now(), passed_on, request_id, peer_call, asked, ignored_by_peer }))
     }
 
     /// Since the call began.
@@ -79,6 +91,21 @@ impl Call {
     /// The metadata that goes on to peers; nothing else of a caller's does.
     pub fn pass_on(&self, headers: &mut HeaderMap) {
         headers.extend(self.0.passed_on.iter().cloned());
+    }
+
+    /// What `rpc-behavior` asks of this service.
+    pub(crate) fn asked(&self) -> &Asked {
+        &self.0.asked
+    }
+
+    /// Takes notice of a peer's metadata, of an answer or of a failure, for what concerns our own caller too.
+    pub fn hear(&self, metadata: &HeaderMap) {
+        self.0.ignored_by_peer.fetch_or(metadata.contains_key(BEHAVIOR_IGNORED), Ordering::Relaxed);
+    }
+
+    /// Whether something was asked that this service did not do, because it does not obey, or that a peer did not.
+    pub(crate) fn is_ignored_in_part(&self, obeys: bool) -> bool {
+        self.0.asked.is_ignored(obeys) || self.0.ignored_by_peer.load(Ordering::Relaxed)
     }
 
     /// Notes what the call to a peer came to; the first note stays.
@@ -109,7 +136,7 @@ impl Context {
 
     fn of_extensions(extensions: &Extensions) -> Self {
         Context {
-            call: extensions.get().cloned().unwrap_or_else(|| Call::begin(&HeaderMap::new())),
+            call: extensions.get().cloned().unwrap_or_else(|| Call::begin(&HeaderMap::new(), Asked::default())),
             deadline: extensions.get().copied(),
         }
     }
@@ -125,7 +152,7 @@ mod tests {
     use super::*;
 
     fn begin(name: HeaderName, value: &'static str) -> Call {
-        Call::begin(&HeaderMap::from_iter([(name, HeaderValue::from_static(value))]))
+        Call::begin(&HeaderMap::from_iter([(name, HeaderValue::from_static(value))]), Asked::default())
     }
 
     #[test]
@@ -138,7 +165,7 @@ mod tests {
     #[test]
     fn makes_a_request_id_where_there_is_none() {
         assert_eq!(begin(REQUEST_ID, "").request_id().len(), 16);
-        assert_ne!(Call::begin(&HeaderMap::new()).request_id(), Call::begin(&HeaderMap::new()).request_id());
+        assert_ne!(begin(REQUEST_ID, "").request_id(), begin(REQUEST_ID, "").request_id());
     }
 
     #[test]

@@ -137,6 +137,13 @@ pub fn missing(service: &Service, field: &'static str) -> Status {
     status(&row, field, service, origin, Some(field))
 }
 
+/// The status of a call that was asked to fail with `code`: `FAULT_INJECTED`.
+pub(crate) fn asked_to_fail(service: &Service, code: Code) -> Status {
+    let row = Row { code, reason: "FAULT_INJECTED", of_peer: false, sentence: "{} was asked to fail", no_retry: false };
+    let origin = Origin { hop: service.name.to_owned(), reason: row.reason.to_owned(), ..Origin::default() };
+    status(&row, &service.title(), service, origin, None)
+}
+
 fn status(row: &Row, about: &str, service: &Service, origin: Origin, bad_field: Option<&str>) -> Status {
     let mut details = origin.into_details(service.domain);
     if let Some(field) = bad_field {

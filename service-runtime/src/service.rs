@@ -16,7 +16,8 @@ pub struct Service {
     pub services: &'static [&'static str],
     /// Its encoded `google.protobuf.FileDescriptorSet`: the methods there are, and what reflection tells.
     pub descriptors: &'static [u8],
-    /// The service behind this one, if it has one: who its callers wait for, when a deadline passes.
+    /// The service behind this one, if it has one: who its callers wait for, when a deadline passes, and whom an
+    /// `rpc-behavior` without a hop is for.
     pub behind: Option<Peer>,
     /// Its face for HTTP callers who do not speak gRPC.
     pub json: &'static [json::Route],

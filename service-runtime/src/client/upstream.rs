@@ -119,7 +119,9 @@ impl Upstream {
             context.call.pass_on(request.metadata_mut().as_mut());
             deadline.set_on(&mut request);
             course.sent();
-            let status = match attempt(connection.channel(self.max_message), request).await {
+            let sent = attempt(connection.channel(self.max_message), request).await;
+            context.call.hear(sent.as_ref().map_or_else(Status::metadata, Response::metadata).as_ref());
+            let status = match sent {
                 Ok(answer) => return Ok(answer),
                 Err(status) => status,
             };

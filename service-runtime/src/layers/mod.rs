@@ -5,6 +5,7 @@
 pub mod json;
 
 pub(crate) mod deadline;
+pub(crate) mod fault;
 pub(crate) mod guard;
 pub(crate) mod limit;
 pub(crate) mod message;

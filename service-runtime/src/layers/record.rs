@@ -15,9 +15,9 @@ use http_body::{Frame, SizeHint};
 use tonic::{Code, Status, body::Body};
 use tracing::{debug, info};
 
-use super::{Handle, json::Face};
+use super::{Handle, fault::Asked, json::Face};
 use crate::{
-    context::{Call, REQUEST_ID, SERVED_BY},
+    context::{BEHAVIOR_IGNORED, Call, REQUEST_ID, SERVED_BY},
     deadline::{Deadline, header_ms},
     origin::Origin,
     server::{Shared, connection::InFlight, methods::Method},
@@ -34,7 +34,7 @@ pub(crate) struct Record<S> {
 
 impl<S: Handle> Handle for Record<S> {
     async fn handle(&self, mut request: Request<Body>) -> Response<Body> {
-        let call = Call::begin(request.headers());
+        let call = Call::begin(request.headers(), Asked::read(request.headers(), self.shared.service));
         let method = self.shared.methods.find(request.uri().path());
         let entry = Entry::new(&mut request, method, call.clone());
         let received = Deadline::read(request.headers()).ok().flatten();
@@ -45,6 +45,9 @@ impl<S: Handle> Handle for Record<S> {
         }
         let mut response = self.inner.handle(request).await;
         self.tell_who_answered(response.headers_mut(), &call, received);
+        if call.is_ignored_in_part(self.shared.faults.obeys(method)) {
+            response.headers_mut().insert(BEHAVIOR_IGNORED, HeaderValue::from_static("1"));
+        }
         // An answer without a message carries its status in the headers ("trailers-only").
         match response.headers().contains_key(Status::GRPC_STATUS) {
             true => {

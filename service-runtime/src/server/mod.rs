@@ -28,11 +28,12 @@ use tokio::{sync::watch, time::timeout};
 use tonic::service::Routes;
 use tracing::{info, warn};
 
-use crate::{Service, cli, health, reflection, telemetry::ANNOUNCE};
+use crate::{Service, cli, health, layers::fault::Faults, reflection, telemetry::ANNOUNCE};
 use accept::Acceptor;
 use drain::{Phase, Phases};
 use methods::Methods;
 
+pub use crate::layers::fault::FaultFlags;
 pub use drain::{Shutdown, Trigger};
 pub use worker::Worker;
 
@@ -74,6 +75,10 @@ pub struct ServerFlags {
     /// Let another process listen on the same port, to replace this one without a gap
     #[arg(long, help_heading = "Listen", hide_short_help = true)]
     pub reuse_port: bool,
+
+    /// Which faults it takes part in.
+    #[command(flatten)]
+    pub faults: FaultFlags,
 }
 
 impl ServerFlags {
@@ -103,6 +108,7 @@ pub(crate) struct Shared {
     pub methods: Methods,
     pub phases: Phases,
     pub served_by: HeaderValue,
+    pub faults: Faults,
     /// Calls in flight that count against the limit.
     pub calls: AtomicUsize,
     pub max_calls: usize,
@@ -115,12 +121,14 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(service: &'static Service, flags: &ServerFlags, phases: Phases) -> anyhow::Result<Self> {
-        let served_by = format!("{}/{}", service.name, flags.instance());
+        let instance = flags.instance();
+        let served_by = format!("{}/{instance}", service.name);
         Ok(Shared {
             service,
             methods: Methods::new(service, &machinery(flags))?,
             phases,
             served_by: HeaderValue::try_from(served_by).context("the instance name cannot be a header")?,
+            faults: Faults::new(&flags.faults, instance),
             calls: AtomicUsize::new(0),
             max_calls: flags.max_concurrent_calls,
             max_message: flags.max_message_size,

@@ -6,11 +6,12 @@ use tonic::service::Routes;
 
 use super::Shared;
 use crate::layers::{
-    deadline::KeepDeadline, guard::Guard, json::Json, limit::Limit, message::OneMessage, panic::Panic, record::Record,
+    deadline::KeepDeadline, fault::Fault, guard::Guard, json::Json, limit::Limit, message::OneMessage, panic::Panic,
+    record::Record,
 };
 
 /// The stack's type is its order.
-pub type Stack = Json<Record<Guard<Panic<KeepDeadline<Limit<OneMessage<Routes>>>>>>>;
+pub type Stack = Json<Record<Guard<Panic<KeepDeadline<Limit<OneMessage<Fault<Routes>>>>>>>>;
 
 /// Builds the stack of one worker.
 #[rustfmt::skip]
@@ -29,7 +30,9 @@ pub fn stack(shared: &Arc<Shared>, routes: Routes) -> Stack {
     // Counts calls in flight; before the body is read, so that a refusal is cheap.
     Limit { shared: shared(), inner:
     // Exactly one message, whole and within its limit.
-    OneMessage { shared: shared(), inner: routes.prepare() } } } } } } }
+    OneMessage { shared: shared(), inner:
+    // Faults on demand; last, so that a bad request is refused as ever.
+    Fault { shared: shared(), inner: routes.prepare() } } } } } } } }
 }
 
 #[cfg(test)]
@@ -42,6 +45,7 @@ mod tests {
             .split('<')
             .filter_map(|layer| layer.trim_end_matches('>').split("::").last())
             .collect();
-        assert_eq!(order, ["Json", "Record", "Guard", "Panic", "KeepDeadline", "Limit", "OneMessage", "Routes"]);
+        let expected = ["Json", "Record", "Guard", "Panic", "KeepDeadline", "Limit", "OneMessage", "Fault", "Routes"];
+        assert_eq!(order, expected);
     }
 }

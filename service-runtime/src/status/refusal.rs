@@ -21,6 +21,8 @@ pub enum Refusal {
     NeedsHttp2,
     /// A query that is not percent-encoded UTF-8.
     BadQuery,
+    /// An `rpc-behavior` for this service that it cannot read.
+    BadRpcBehavior,
     /// A `grpc-timeout` that is none.
     BadTimeout,
     /// The caller's deadline passed while this process had the call.
@@ -59,6 +61,12 @@ impl Refusal {
             }
             Refusal::NeedsHttp2 => (Code::Unimplemented, "NEEDS_HTTP2", "gRPC needs HTTP/2"),
             Refusal::BadQuery => (Code::InvalidArgument, "BAD_QUERY", "The query is not percent-encoded UTF-8"),
+            Refusal::BadRpcBehavior => (
+                Code::InvalidArgument,
+                "BAD_RPC_BEHAVIOR",
+                "rpc-behavior takes up to 16 entries in 1 KiB: sleep-<s> or sleep-<n>ms up to an hour, keep-open, \
+                 error-code-<n>, succeed-on-retry-attempt-<n>, each with a share such as :10% where wanted",
+            ),
             Refusal::BadTimeout => (
                 Code::Internal,
                 "BAD_TIMEOUT",

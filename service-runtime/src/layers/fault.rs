@@ -1,0 +1,214 @@
+//! Faults on demand: does to a call what its `rpc-behavior` metadata asks for, as gRPC's own interop servers do.
+//!
+//! Nothing is obeyed unless a flag says so. All waiting is part of the call's own future, so that a cancel, the deadline
+//! and the end of a drain end it at once. Health and reflection are exempt: a sick process is still alive.
+
+mod asked;
+mod behaviour;
+
+use std::sync::Arc;
+
+use http::{Extensions, HeaderMap, HeaderValue, Request, Response};
+use prost::Message as _;
+use tokio::time::sleep;
+use tonic::{Code, Status, body::Body};
+use tonic_types::pb;
+
+pub(crate) use asked::{Asked, RPC_BEHAVIOR};
+use behaviour::{Action, Behaviour};
+
+use super::{Handle, answer};
+use crate::{
+    Service,
+    context::Call,
+    origin::{self, refused},
+    server::{Shared, methods::Method},
+};
+
+/// gRFC A6: the attempts that went before this one; absent on the first.
+const PREVIOUS_ATTEMPTS: &str = "grpc-previous-rpc-attempts";
+
+/// Which faults a service takes part in.
+#[derive(Clone, Debug, clap::Args)]
+pub struct FaultFlags {
+    /// Obey the metadata rpc-behavior of a call: a comma list such as sleep-3, sleep-200ms, keep-open, error-code-14,
+    /// succeed-on-retry-attempt-2, each also for a share, as in error-code-14:10%
+    #[arg(long, help_heading = "Faults", hide_short_help = true)]
+    pub fault_injection: bool,
+
+    /// Behave so on every call, whatever its metadata says: the same comma list, such as sleep-3 or error-code-14:10%
+    #[arg(long, value_name = "BEHAVIOUR", value_parser = always, help_heading = "Faults", hide_short_help = true)]
+    pub rpc_behavior: Option<Always>,
+}
+
+/// The behaviours for every call.
+#[derive(Clone, Debug, Default)]
+pub struct Always(Vec<Behaviour>);
+
+fn always(text: &str) -> Result<Always, String> {
+    behaviour::read(text).filter(|list| !list.is_empty()).map(Always).ok_or_else(|| {
+        "expected sleep-<s>, sleep-<n>ms, keep-open, error-code-<n> or succeed-on-retry-attempt-<n>, for a share with :10%"
+            .into()
+    })
+}
+
+/// What this process does to its calls.
+pub(crate) struct Faults {
+    always: Vec<Behaviour>,
+    /// Metadata is obeyed.
+    obeys: bool,
+    instance: String,
+}
+
+impl Faults {
+    pub fn new(flags: &FaultFlags, instance: String) -> Self {
+        let always = flags.rpc_behavior.clone().unwrap_or_default().0;
+        Faults { always, obeys: flags.fault_injection, instance }
+    }
+
+    /// Whether a call of `method` is done to what its metadata asks for.
+    pub fn obeys(&self, method: Option<Method>) -> bool {
+        self.obeys && !is_exempt(method)
+    }
+
+    /// What counts for this call: the flag's behaviours, then those of the metadata.
+    fn of_call(&self, extensions: &Extensions) -> Result<Vec<Behaviour>, crate::status::Refusal> {
+        let method = extensions.get::<Method>().copied();
+        let always = if is_exempt(method) { &[] } else { &*self.always };
+        let asked = match extensions.get::<Call>().filter(|_| self.obeys(method)) {
+            Some(call) => call.asked().own()?,
+            None => Vec::new(),
+        };
+        Ok(always.iter().cloned().chain(asked).filter(|behaviour| behaviour.counts(&self.instance)).collect())
+    }
+}
+
+fn is_exempt(method: Option<Method>) -> bool {
+    method.is_some_and(|method| method.probe)
+}
+
+pub(crate) struct Fault<S> {
+    pub shared: Arc<Shared>,
+    pub inner: S,
+}
+
+impl<S: Handle> Handle for Fault<S> {
+    async fn handle(&self, request: Request<Body>) -> Response<Body> {
+        let service = self.shared.service;
+        let behaviours = match self.shared.faults.of_call(request.extensions()) {
+            Ok(behaviours) => behaviours,
+            Err(refusal) => return answer(refused(service, refusal)),
+        };
+        match obey(&behaviours, previous_attempts(request.headers())).await {
+            Some(code) => asked_to_fail(service, code),
+            None => self.inner.handle(request).await,
+        }
+    }
+}
+
+/// Does what is asked, in order; the outcome is the code to fail with, if any.
+async fn obey(behaviours: &[Behaviour], previous_attempts: u32) -> Option<i32> {
+    for (index, behaviour) in behaviours.iter().enumerate() {
+        let is_last = index + 1 == behaviours.len();
+        match behaviour.action {
+            Action::Sleep(pause) => sleep(pause).await,
+            Action::KeepOpen => std::future::pending().await,
+            Action::ErrorCode(0) => {}
+            Action::ErrorCode(code) => return Some(code),
+            Action::SucceedOnRetryAttempt(n) if previous_attempts >= n => return None,
+            Action::SucceedOnRetryAttempt(_) if is_last => return Some(Code::Unavailable as i32),
+            Action::SucceedOnRetryAttempt(_) => {}
+        }
+    }
+    None
+}
+
+fn previous_attempts(headers: &HeaderMap) -> u32 {
+    headers.get(PREVIOUS_ATTEMPTS).and_then(|n| n.to_str().ok()?.parse().ok()).unwrap_or(0)
+}
+
+/// The answer with that code, also one that has no name: `tonic::Code` would make 2 of it.
+fn asked_to_fail(service: &Service, code: i32) -> Response<Body> {
+    let status = origin::asked_to_fail(service, Code::from(code));
+    // The details repeat the code, and must not contradict it.
+    let mut details = pb::Status::decode(status.details()).unwrap_or_default();
+    details.code = code;
+    let details = details.encode_to_vec().into();
+    let mut response = answer(Status::with_details(status.code(), status.message(), details));
+    response.headers_mut().insert(Status::GRPC_STATUS, HeaderValue::from(code));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+
+    /// The code and after how many milliseconds it came.
+    async fn outcome(list: &str, previous_attempts: u32) -> (Option<i32>, u128) {
+        let began = Instant::now();
+        let code = obey(&behaviour::read(list).unwrap(), previous_attempts).await;
+        (code, began.elapsed().as_millis())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn does_one_after_the_other_until_one_decides() {
+        for (list, expected) in [
+            ("", (None, 0)),
+            ("sleep-3", (None, 3000)),
+            ("sleep-200ms, sleep-1", (None, 1200)),
+            ("sleep-200ms, error-code-14, sleep-1", (Some(14), 200)),
+            ("error-code-0, error-code-99", (Some(99), 0)),
+        ] {
+            assert_eq!(outcome(list, 0).await, expected, "{list}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn succeeds_from_the_attempt_on_that_is_asked_for() {
+        for (list, attempts, expected) in [
+            ("succeed-on-retry-attempt-2", 0, Some(14)),
+            ("succeed-on-retry-attempt-2", 1, Some(14)),
+            ("succeed-on-retry-attempt-2", 2, None),
+            ("succeed-on-retry-attempt-2", 3, None),
+            ("succeed-on-retry-attempt-0", 0, None),
+            ("succeed-on-retry-attempt-1, error-code-8", 0, Some(8)),
+            ("succeed-on-retry-attempt-1, error-code-8", 1, None),
+            ("error-code-8, succeed-on-retry-attempt-0", 1, Some(8)),
+        ] {
+            assert_eq!(outcome(list, attempts).await, (expected, 0), "{list} after {attempts}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn keeps_a_call_open_for_as_long_as_somebody_waits() {
+        assert!(timeout(Duration::from_secs(1_000_000), outcome("keep-open, error-code-14", 0)).await.is_err());
+    }
+
+    #[test]
+    fn says_the_same_number_in_the_status_and_in_its_details() {
+        let (services, descriptors, json) = (&[][..], &[][..], &[][..]);
+        let (name, domain) = ("service-a", "echo.v1");
+        let a = Service { name, log_name: "A", env_prefix: "A", domain, services, descriptors, behind: None, json };
+        for code in [5, 14, 17, 99, i32::MAX] {
+            let answer = asked_to_fail(&a, code);
+            assert_eq!(answer.headers()[Status::GRPC_STATUS], *code.to_string());
+            let status = Status::from_header_map(answer.headers()).unwrap();
+            assert_eq!(pb::Status::decode(status.details()).unwrap().code, code);
+            let origin = origin::Origin::of(&status).unwrap();
+            assert_eq!((origin.hop.as_str(), origin.reason.as_str()), ("service-a", "FAULT_INJECTED"));
+            assert_eq!(status.message(), "Service A was asked to fail");
+        }
+    }
+
+    #[test]
+    fn takes_a_malformed_number_of_attempts_for_none() {
+        for (value, expected) in [("2", 2), ("x", 0), ("-1", 0), ("", 0)] {
+            let headers = HeaderMap::from_iter([(PREVIOUS_ATTEMPTS.parse().unwrap(), value.parse().unwrap())]);
+            assert_eq!(previous_attempts(&headers), expected, "{value}");
+        }
+    }
+}
