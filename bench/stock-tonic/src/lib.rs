@@ -1,0 +1,82 @@
+//! Service B as tonic's own guide and examples would have it, to be asked the same questions as ours.
+//!
+//! A lazy channel, so that B starts while A is down; a connect timeout; a timeout on the call (`Request::set_timeout`);
+//! and the status of the call to A passed on with `?`. Nothing here is a straw man: it is what the examples do.
+
+use std::{ffi::OsString, net::SocketAddr, process::ExitCode, time::Duration};
+
+use anyhow::Context as _;
+use clap::Parser;
+use echo_proto::{
+    CallEchoRequest, CallEchoResponse, EchoRequest, Health,
+    call_echo_service_server::{CallEchoService, CallEchoServiceServer},
+    echo_service_client::EchoServiceClient,
+    health_service_server::HealthServiceServer,
+};
+use tonic::{
+    Request, Response, Status,
+    transport::{Channel, Endpoint, Server, server::TcpIncoming},
+};
+
+/// Service B, stock tonic
+#[derive(Debug, Parser)]
+#[command(name = "stock-tonic", version)]
+struct Args {
+    /// Where to listen, for gRPC
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
+    listen: SocketAddr,
+
+    /// Where A listens
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    service_a: String,
+
+    /// The timeout of a call to A, in milliseconds
+    #[arg(long, value_name = "MS", default_value = "2000")]
+    service_a_timeout_ms: u64,
+
+    /// The timeout of connecting to A, in milliseconds
+    #[arg(long, value_name = "MS", default_value = "1000")]
+    service_a_connect_timeout_ms: u64,
+}
+
+/// Runs it with this command line until it is killed.
+pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args = Args::parse_from(argv);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from);
+    match runtime.and_then(|runtime| runtime.block_on(serve(args))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(args: Args) -> anyhow::Result<()> {
+    let channel = Endpoint::from_shared(args.service_a)?
+        .connect_timeout(Duration::from_millis(args.service_a_connect_timeout_ms))
+        .connect_lazy();
+    let call_echo = CallEcho { channel, timeout: Duration::from_millis(args.service_a_timeout_ms) };
+    let incoming = TcpIncoming::bind(args.listen).context("cannot listen")?.with_nodelay(Some(true));
+    println!("listening=http://{}", incoming.local_addr().context("no address")?);
+    let router = Server::builder()
+        .add_service(CallEchoServiceServer::new(call_echo))
+        .add_service(HealthServiceServer::new(Health(|| true)));
+    Ok(router.serve_with_incoming(incoming).await?)
+}
+
+struct CallEcho {
+    channel: Channel,
+    timeout: Duration,
+}
+
+#[tonic::async_trait]
+impl CallEchoService for CallEcho {
+    #[expect(clippy::disallowed_methods, reason = "what our own code may not do is what the guide does")]
+    async fn call_echo(&self, request: Request<CallEchoRequest>) -> Result<Response<CallEchoResponse>, Status> {
+        let mut to_a = Request::new(EchoRequest { msg: request.into_inner().msg });
+        to_a.set_timeout(self.timeout);
+        let answer = EchoServiceClient::new(self.channel.clone()).echo(to_a).await?;
+        Ok(Response::new(CallEchoResponse { service_b: "ok".into(), service_a: Some(answer.into_inner()) }))
+    }
+}
