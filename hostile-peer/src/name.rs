@@ -1,8 +1,8 @@
 //! Names with a number in them: `rst-<0..13>-before-headers` stands for fourteen.
 
 /// The statuses that stand behind `<status>`: those that proxies, load balancers and web servers answer with.
-pub(crate) const HTTP: [u32; 19] =
-    [200, 204, 301, 302, 307, 308, 400, 401, 403, 404, 408, 413, 429, 431, 500, 501, 502, 503, 504];
+pub(crate) const HTTP: [u32; 18] =
+    [200, 204, 301, 302, 307, 308, 400, 401, 403, 404, 408, 413, 429, 431, 500, 502, 503, 504];
 
 /// A name, taken apart where its number stands.
 pub(crate) struct Pattern<'a> {

@@ -18,7 +18,10 @@ pub(super) const ROWS: &[Row] = &[
     }),
     row("silent", "accepts, and never says anything", |_| on_connect([Greet::Hold], Step::Stall)),
     row("close-on-accept", "accepts and closes", |_| on_connect([Greet::Close], Step::Close)),
-    row("reset-on-accept", "accepts and resets", |_| on_connect([Greet::Reset], Step::Reset)),
+    // Not before the client has noticed that it is connected: else its connect may fail, or not.
+    row("reset-on-accept", "accepts, and resets 10 ms later", |_| {
+        on_connect([Greet::Wait(10), Greet::Reset], Step::Reset)
+    }),
     row("close-after-preface", "reads the client's preface, closes without a byte", |_| {
         on_connect([Greet::Preface, Greet::Close], Step::Close)
     }),
