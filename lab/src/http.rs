@@ -25,14 +25,14 @@ pub struct Ask {
     pub method: Method,
     /// The path with its query.
     pub path: &'static str,
-    /// One more header.
-    pub header: Option<(&'static str, &'static str)>,
+    /// More headers.
+    pub headers: Vec<(&'static str, &'static str)>,
 }
 
 impl Ask {
     /// GET `path`.
     pub fn get(path: &'static str) -> Self {
-        Ask { method: Method::GET, path, header: None }
+        Ask { method: Method::GET, path, headers: Vec::new() }
     }
 
     /// POST to `path`, with nothing in it.
@@ -41,14 +41,15 @@ impl Ask {
     }
 
     /// The same, with a header.
-    pub fn with(self, key: &'static str, value: &'static str) -> Self {
-        Ask { header: Some((key, value)), ..self }
+    pub fn with(mut self, key: &'static str, value: &'static str) -> Self {
+        self.headers.push((key, value));
+        self
     }
 
     /// The command that a user would type, for a service on its default port.
     pub fn curl(&self, port: u16) -> String {
         let method = if self.method == Method::GET { String::new() } else { format!("-X {} ", self.method) };
-        let header = self.header.map_or(String::new(), |(key, value)| format!("-H '{key}: {value}' "));
+        let header: String = self.headers.iter().map(|(key, value)| format!("-H '{key}: {value}' ")).collect();
         let quote = if self.path.contains('?') { "'" } else { "" };
         format!("curl {method}{header}{quote}localhost:{port}{}{quote}", self.path)
     }
@@ -82,9 +83,18 @@ impl fmt::Display for Reply {
 
 /// Asks once, on a connection of its own. Errors: no connection, or no whole answer within 10 s.
 pub async fn ask(to: SocketAddr, ask: &Ask) -> anyhow::Result<Reply> {
+    ask_for(to, ask, PATIENCE).await
+}
+
+/// The same, for no longer than `patience`.
+pub async fn ask_for(to: SocketAddr, ask: &Ask, patience: Duration) -> anyhow::Result<Reply> {
     let start = Instant::now();
-    let stream = timeout(PATIENCE, TcpStream::connect(to)).await?.with_context(|| format!("cannot connect to {to}"))?;
-    let reply = over(stream, ask).await?;
+    let answer = async {
+        let stream = TcpStream::connect(to).await.with_context(|| format!("cannot connect to {to}"))?;
+        exchange(stream, ask).await
+    };
+    let reply =
+        timeout(patience, answer).await.with_context(|| format!("no answer in {} ms", patience.as_millis()))??;
     Ok(Reply { took: start.elapsed(), ..reply })
 }
 
@@ -98,8 +108,8 @@ async fn exchange(stream: TcpStream, ask: &Ask) -> anyhow::Result<Reply> {
     let host = stream.peer_addr()?.to_string();
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let mut request = Request::builder().method(&ask.method).uri(ask.path).header("host", host);
-    if let Some((key, value)) = ask.header {
-        request = request.header(key, value);
+    for (key, value) in &ask.headers {
+        request = request.header(*key, *value);
     }
     let answer = async move {
         let (head, body) = sender.send_request(request.body(Empty::<Bytes>::new())?).await?.into_parts();

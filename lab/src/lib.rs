@@ -4,13 +4,17 @@
 //! - [`child`]: one running service: its address, its log, and every way to end it
 //! - [`tie`]: why no child outlives the lab
 //! - [`pair`]: A, and the B that calls it
-//! - [`client`], [`http`], [`crowd`]: the three ways to ask: the real client, one plain request, fifty calls at once
+//! - [`client`], [`http`], [`grpc`], [`crowd`]: the ways to ask: the real client, one plain request, one raw gRPC call, fifty
+//!   calls at once
+//! - [`failures`]: every row of the failure contract, to be made to happen and looked at
 //! - [`demo`]: eight suites that show what B answers, and why; [`up`]: the pair, to be broken by hand
 
 pub mod child;
 pub mod client;
 pub mod crowd;
 pub mod demo;
+pub mod failures;
+pub mod grpc;
 pub mod http;
 pub mod pair;
 pub mod program;

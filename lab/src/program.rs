@@ -62,6 +62,7 @@ pub fn run_as(argv: &[OsString]) -> Option<ExitCode> {
         "service-a" => |argv| service_runtime::run_with(&service_a::SERVICE, argv, service_a::process::run),
         "service-b" => |argv| service_runtime::run_with(&service_b::SERVICE, argv, service_b::process::run),
         "test-client" => |argv| test_client::run(argv),
+        "stock-tonic" => |argv| stock_tonic::run(argv),
         _ => return None,
     };
     tie::to_parent();

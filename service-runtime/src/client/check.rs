@@ -85,10 +85,11 @@ async fn check(answer: Response<Body>, max_message: usize) -> Result<Response<Fu
     Ok(Response::from_parts(head, Full::new(message)))
 }
 
-/// `grpc-status`: a number, or something that is none; `None` where it is not there.
+/// `grpc-status`: a number, or something that is none, such as two of them; `None` where it is not there.
 fn status_of(headers: &HeaderMap) -> Option<Result<u32, NoNumber>> {
-    let value = headers.get(Status::GRPC_STATUS)?.as_bytes();
-    let digits = (1..=9).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
+    let mut values = headers.get_all(Status::GRPC_STATUS).iter();
+    let value = values.next()?.as_bytes();
+    let digits = values.next().is_none() && (1..=9).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
     let number = || value.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
     Some(if digits { Ok(number()) } else { Err(NoNumber) })
 }
@@ -208,6 +209,7 @@ mod tests {
                 assert_eq!(caused(200, headers, b"").await, Cause::Broken(Broken::BadStatus), "{status:?}");
             }
         }
+        assert_eq!(caused(200, &[GRPC, THEN, OK, OK], MESSAGE).await, Cause::Broken(Broken::BadStatus));
         assert_eq!(caused(200, &[GRPC, THEN, ("grpc-status", "99")], b"").await, Cause::Answered(99));
         assert_eq!(caused(200, &[GRPC, THEN, ("grpc-status", "999999999")], b"").await, Cause::Answered(999_999_999));
     }
