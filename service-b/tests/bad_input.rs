@@ -1,12 +1,41 @@
 //! What is wrong gets a sentence: on the command line one line and exit code 2, on the wire a status of the contract.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
-    process::{Command, Output},
+    process::{Child, Command, Output, Stdio},
 };
 
-use crate::support::B;
+/// A process of service B before an A that is not there, killed when the test ends.
+struct B {
+    child: Child,
+    address: String,
+}
+
+impl B {
+    fn start() -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_service-b"));
+        command.args(["--listen", "127.0.0.1:0", "--service-a", "127.0.0.1:1"]).stdout(Stdio::piped());
+        // Made first, so that the process ends also when what follows does not hold.
+        let mut b = B { child: command.spawn().unwrap(), address: String::new() };
+        let mut log = BufReader::new(b.child.stdout.take().unwrap());
+        let mut first = String::new();
+        log.read_line(&mut first).unwrap();
+        let (_, address) = first.trim().split_once("listening=http://").expect("the first line says where it listens");
+        b.address = address.to_owned();
+        // Nobody reads the rest; the log must not care.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        b
+    }
+}
+
+impl Drop for B {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
 
 fn run(flags: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_service-b")).args(flags).output().unwrap()
@@ -79,7 +108,7 @@ fn answer(b: &B, request: &str) -> String {
 
 #[test]
 fn tells_plain_http_what_is_wrong() {
-    let b = B::start("127.0.0.1:1", &[]);
+    let b = B::start();
     let method = "/echo.v1.CallEchoService/CallEcho";
     for (request, code, reason) in [
         (format!("POST {method}"), 415, "WRONG_CONTENT_TYPE"),
@@ -102,7 +131,7 @@ fn tells_plain_http_what_is_wrong() {
 
 #[test]
 fn tells_a_grpc_caller_that_comes_over_http_1_that_it_needs_http_2() {
-    let b = B::start("127.0.0.1:1", &[]);
+    let b = B::start();
     let mut stream = TcpStream::connect(&b.address).unwrap();
     let request =
         "POST /echo.v1.CallEchoService/CallEcho HTTP/1.1\r\nhost: b\r\nconnection: close\r\ncontent-length: 0";
@@ -117,7 +146,7 @@ fn tells_a_grpc_caller_that_comes_over_http_1_that_it_needs_http_2() {
 
 #[test]
 fn answers_head_like_get_without_the_body() {
-    let b = B::start("127.0.0.1:1", &[]);
+    let b = B::start();
     let answer = answer(&b, "HEAD /health");
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("content-length: 16\r\n"), "{answer}");
     assert!(answer.ends_with("\r\n\r\n"), "{answer}");
