@@ -22,27 +22,39 @@ pub struct Pair {
     pub a: Child,
     /// Service B.
     pub b: Child,
+    /// What both are given when they start, the next time too.
+    pub flags: &'static [&'static str],
 }
 
 impl Pair {
     /// Starts A, then B; port 0 takes a free one. Errors: a service did not start.
     pub async fn start(program: Program, port_a: u16, port_b: u16) -> anyhow::Result<Pair> {
-        let a = start_a(&program, SocketAddr::from(([127, 0, 0, 1], port_a))).await?;
-        let b = start_b(&program, SocketAddr::from(([127, 0, 0, 1], port_b)), &a.url()).await?;
-        Ok(Pair { program, a, b })
+        Pair::start_with(&[], program, port_a, port_b).await
+    }
+
+    /// The same, with these flags for both.
+    pub async fn start_with(
+        flags: &'static [&'static str],
+        program: Program,
+        port_a: u16,
+        port_b: u16,
+    ) -> anyhow::Result<Pair> {
+        let a = start_a(&program, SocketAddr::from(([127, 0, 0, 1], port_a)), flags).await?;
+        let b = start_b(&program, SocketAddr::from(([127, 0, 0, 1], port_b)), &a.url(), flags).await?;
+        Ok(Pair { program, a, b, flags })
     }
 
     /// Ends A, however it is, and starts it again on the same port.
     pub async fn restart_a(&mut self) -> anyhow::Result<()> {
         self.a.kill().await?;
-        self.a = start_a(&self.program, self.a.address()).await?;
+        self.a = start_a(&self.program, self.a.address(), self.flags).await?;
         Ok(())
     }
 
     /// Ends B, however it is, and starts it again on the same port.
     pub async fn restart_b(&mut self) -> anyhow::Result<()> {
         self.b.kill().await?;
-        self.b = start_b(&self.program, self.b.address(), &self.a.url()).await?;
+        self.b = start_b(&self.program, self.b.address(), &self.a.url(), self.flags).await?;
         Ok(())
     }
 
@@ -74,10 +86,11 @@ async fn gets_through(connection: io::Result<TcpStream>) -> bool {
     reply.is_ok_and(|reply| reply.status == 200)
 }
 
-async fn start_a(program: &Program, listen: SocketAddr) -> anyhow::Result<Child> {
-    Child::start(program, "service-a", &["--listen", &listen.to_string()]).await
+async fn start_a(program: &Program, listen: SocketAddr, flags: &[&str]) -> anyhow::Result<Child> {
+    Child::start(program, "service-a", &[&["--listen", &listen.to_string()], flags].concat()).await
 }
 
-async fn start_b(program: &Program, listen: SocketAddr, service_a: &str) -> anyhow::Result<Child> {
-    Child::start(program, "service-b", &["--listen", &listen.to_string(), "--service-a", service_a]).await
+async fn start_b(program: &Program, listen: SocketAddr, service_a: &str, flags: &[&str]) -> anyhow::Result<Child> {
+    let where_they_are = ["--listen", &listen.to_string(), "--service-a", service_a];
+    Child::start(program, "service-b", &[&where_they_are, flags].concat()).await
 }

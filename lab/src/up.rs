@@ -18,6 +18,9 @@ use crate::{child::Child, pair::Pair, program::Program, signals::Signals};
 /// A log ends with its process, so this is far more than it takes.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// Whoever runs it wants to see faults, and nobody else calls it.
+const FAULTS: &[&str] = &["--fault-injection"];
+
 /// Where the pair listens.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -39,7 +42,7 @@ fn port(text: &str) -> Result<u16, String> {
 /// Errors: a service did not start; it has said why.
 pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new()?;
-    let starting = Pair::start(Program::this()?, args.port_a, args.port_b);
+    let starting = Pair::start_with(FAULTS, Program::this()?, args.port_a, args.port_b);
     let mut pair = tokio::select! {
         started = starting => started.context("lab up takes --port-a and --port-b, and 0 for a free port")?,
         code = signals.next() => return Ok(ExitCode::from(code)),
@@ -63,11 +66,11 @@ async fn watch(pair: &mut Pair, signals: &mut Signals) {
         tokio::select! {
             status = pair.a.ended(), if a_runs => {
                 a_runs = false;
-                say(&gone("A", status, &format!("cargo service-a --listen {}", pair.a.address())));
+                say(&gone("A", status, &format!("cargo service-a --listen {} {}", pair.a.address(), FAULTS.join(" "))));
             }
             status = pair.b.ended(), if b_runs => {
                 b_runs = false;
-                let flags = format!("--listen {} --service-a {}", pair.b.address(), pair.a.url());
+                let flags = format!("--listen {} --service-a {} {}", pair.b.address(), pair.a.url(), FAULTS.join(" "));
                 say(&gone("B", status, &format!("cargo service-b {flags}")));
             }
             _ = signals.next() => return,
@@ -112,10 +115,12 @@ fn what_to_try(pair: &Pair) -> String {
         "\
 A  {a}   pid {pid}
 B  {b}   pid {pid_b}
+Faults on: both obey the metadata rpc-behavior.
 
 In another terminal, try:
   cargo test-client{where_they_are} call-echo hello
   curl '{b}/call-echo?msg=hello'
+  cargo test-client{where_they_are} call-echo hello -H 'rpc-behavior: sleep-3'   # A takes 3 s: UNAVAILABLE after 2 s
   kill -STOP {pid}     # A freezes: B answers UNAVAILABLE after 2 s
   kill -CONT {pid}     # A goes on, and so does B
   kill -9 {pid}        # A is gone: UNAVAILABLE in milliseconds, and B stays healthy

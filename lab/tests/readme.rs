@@ -38,6 +38,18 @@ fn masked(text: &str) -> String {
     masked.trim_end().to_owned()
 }
 
+/// The words of a command as a shell takes them, as far as the README goes.
+fn words_of(command: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    for (index, part) in command.split('\'').enumerate() {
+        match index % 2 {
+            0 => words.extend(part.split_whitespace()),
+            _ => words.push(part),
+        }
+    }
+    words
+}
+
 /// The third terminal, and a hand on A's.
 struct Terminal {
     pair: Pair,
@@ -64,19 +76,23 @@ impl Terminal {
             }
             "Ctrl-Z" => self.pair.a.freeze().unwrap(),
             "fg" => self.pair.a.thaw().unwrap(),
-            "cargo service-a" => {
-                self.pair.restart_a().await.unwrap();
-                self.pair.recovered().await.unwrap();
-            }
+            "cargo service-a" => self.start_a(&[]).await,
+            "cargo service-a --fault-injection" => self.start_a(&["--fault-injection"]).await,
             other => panic!("nobody knows how to {other}"),
         }
     }
 
+    async fn start_a(&mut self, flags: &'static [&'static str]) {
+        self.pair.flags = flags;
+        self.pair.restart_a().await.unwrap();
+        self.pair.recovered().await.unwrap();
+    }
+
     async fn run(&mut self, command: &'static str) -> String {
-        let words: Vec<&str> = command.split(' ').collect();
+        let words = words_of(command);
         match words[..] {
             ["cargo", "test-client", ref arguments @ ..] => self.client(arguments).await,
-            ["curl", .., url] => self.curl(command, url).await,
+            ["curl", ref options @ .., url] => self.curl(options, url).await,
             ["echo", "$?"] => self.exit.to_string(),
             _ => panic!("the README has a new kind of command: {command}"),
         }
@@ -85,7 +101,7 @@ impl Terminal {
     async fn client(&mut self, arguments: &[&str]) -> String {
         let mut command = program().command("test-client");
         command.args(["--service-a", &self.pair.a.url(), "--service-b", &self.pair.b.url()]);
-        command.args(arguments.iter().map(|word| word.trim_matches('\''))).stderr(Stdio::piped());
+        command.args(arguments).stderr(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let _tie = process.stdin.take();
         let output = process.wait_with_output().await.unwrap();
@@ -93,16 +109,17 @@ impl Terminal {
         String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
     }
 
-    async fn curl(&self, command: &str, url: &'static str) -> String {
-        let (port, path) = url.trim_matches('\'').strip_prefix("http://127.0.0.1:").unwrap().split_once('/').unwrap();
+    async fn curl(&self, options: &[&'static str], url: &'static str) -> String {
+        let (port, path) = url.strip_prefix("http://127.0.0.1:").unwrap().split_once('/').unwrap();
         let to = if port == "8080" { self.pair.a.address() } else { self.pair.b.address() };
         let path: &'static str = format!("/{path}").leak();
         let mut ask = Ask::get(path);
-        if command.contains("-H 'grpc-timeout: 300m'") {
-            ask = ask.with("grpc-timeout", "300m");
+        if let Some(at) = options.iter().position(|option| *option == "-H") {
+            let (key, value) = options[at + 1].split_once(": ").unwrap();
+            ask = ask.with(key, value);
         }
         let reply = http::ask(to, &ask).await.unwrap();
-        let status = if command.contains("-w") { format!("\nHTTP {}", reply.status) } else { String::new() };
+        let status = if options.contains(&"-w") { format!("\nHTTP {}", reply.status) } else { String::new() };
         reply.body + &status
     }
 }

@@ -1,7 +1,7 @@
 //! The pair until Ctrl-C; and that no child outlives the lab, however it ends.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     thread,
@@ -103,6 +103,27 @@ fn goes_on_when_a_is_killed_by_hand_and_says_so() {
     assert!(gone.unwrap().contains("cargo service-a --listen"));
     assert!(TcpStream::connect(up.b.address).is_ok());
     up.signal(Signal::TERM);
+    assert_eq!(up.rest().1, Some(0));
+}
+
+#[test]
+fn has_faults_on_in_both_and_says_how_to_ask_for_one() {
+    let mut up = Up::start();
+    let said: Vec<String> =
+        (&mut up.output).lines().map(Result::unwrap).take_while(|line| line != "Ctrl-C ends both.").collect();
+    assert!(said.contains(&"Faults on: both obey the metadata rpc-behavior.".into()), "{said:?}");
+    let example = said.iter().find(|line| line.contains("-H 'rpc-behavior: sleep-3'")).unwrap();
+    assert!(example.contains(&format!("--service-b http://{} call-echo hello", up.b.address)), "{example}");
+    for (service, path) in [(&up.a, "/echo?msg=hello"), (&up.b, "/call-echo?msg=hello")] {
+        let hop = if service.address == up.a.address { "service-a" } else { "service-b" };
+        let mut stream = TcpStream::connect(service.address).unwrap();
+        let asked = format!("rpc-behavior: hop={hop} error-code-5\r\nconnection: close");
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\n{asked}\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 404 ") && answer.contains("\"FAULT_INJECTED\""), "{answer}");
+    }
+    up.signal(Signal::INT);
     assert_eq!(up.rest().1, Some(0));
 }
 
