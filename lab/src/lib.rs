@@ -6,6 +6,7 @@
 //! - [`pair`]: A, and the B that calls it
 //! - [`client`], [`http`], [`crowd`]: the three ways to ask: the real client, one plain request, fifty calls at once
 //! - [`demo`]: eight suites that show what B answers, and why; [`up`]: the pair, to be broken by hand
+//! - [`peer`]: one hostile peer, for your own client
 
 pub mod child;
 pub mod client;
@@ -13,6 +14,7 @@ pub mod crowd;
 pub mod demo;
 pub mod http;
 pub mod pair;
+pub mod peer;
 pub mod program;
 pub mod signals;
 pub mod tie;
