@@ -89,7 +89,8 @@ pub fn list() -> impl Iterator<Item = (&'static str, &'static str)> {
     rows().map(|row| (row.name, row.does))
 }
 
-/// Every behaviour there is, with its number filled in: all numbers where they are few, some where they are many.
+/// Every behaviour there is, with its number filled in: all numbers where they are few, those that matter
+/// where they are many.
 pub fn examples() -> Vec<Behaviour> {
     let examples = |row: &'static Row| Pattern::new(row.name).numbers().into_iter().map(|n| Behaviour::new(row, n));
     rows().flat_map(examples).collect()

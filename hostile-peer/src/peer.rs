@@ -21,6 +21,7 @@ use crate::{
     door::Doorway,
     event::Event,
     role::Role,
+    step::Door,
 };
 
 /// A peer on a TCP port. It lives in a thread of its own, so that a test that blocks cannot stall it, and ends on drop.
@@ -44,16 +45,22 @@ impl Peer {
 
     /// Listens there. Errors: the port is taken; or connects shall vanish, and this is not Linux.
     pub fn listen(behaviour: Behaviour, at: SocketAddr) -> io::Result<Self> {
-        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        let inside = runtime.enter();
-        let doorway = Doorway::new(at, behaviour.script.door)?;
-        drop(inside);
-        let (address, role) = (doorway.address(), Role::new(behaviour));
+        let (door, role) = (behaviour.script.door, Role::new(behaviour));
         let (orders, incoming) = mpsc::unbounded_channel();
+        let (started, start) = blocking::channel();
         let acted = role.clone();
-        let thread = thread::Builder::new()
-            .name("hostile-peer".into())
-            .spawn(move || run(&runtime, doorway, &acted, incoming))?;
+        let live = move || {
+            // Whoever asked for the peer waits for the address.
+            match open(at, door) {
+                Ok((runtime, doorway)) => {
+                    let _ = started.send(Ok(doorway.address()));
+                    run(&runtime, doorway, &acted, incoming);
+                }
+                Err(error) => drop(started.send(Err(error))),
+            }
+        };
+        let thread = thread::Builder::new().name("hostile-peer".into()).spawn(live)?;
+        let address = start.recv().unwrap_or_else(|_| Err(gone()))?;
         Ok(Peer { address, role, orders: Some(orders), thread: Some(thread) })
     }
 
@@ -75,7 +82,6 @@ impl Peer {
         let (done, answer) = blocking::channel();
         let order = Order(behaviour.parse()?, done);
         let sent = self.orders.as_ref().is_some_and(|orders| orders.send(order).is_ok());
-        let gone = || io::Error::new(io::ErrorKind::BrokenPipe, "the peer's thread has ended");
         if !sent {
             return Err(gone());
         }
@@ -112,6 +118,17 @@ impl Drop for Peer {
             let _ = thread.join();
         }
     }
+}
+
+/// A port, and the runtime it belongs to. Both are the thread's own: a runtime must not end within another.
+fn open(at: SocketAddr, door: Door) -> io::Result<(Runtime, Doorway)> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let doorway = runtime.block_on(async { Doorway::new(at, door) })?;
+    Ok((runtime, doorway))
+}
+
+fn gone() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "the peer's thread has ended")
 }
 
 fn run(runtime: &Runtime, mut doorway: Doorway, role: &Role, mut orders: mpsc::UnboundedReceiver<Order>) {

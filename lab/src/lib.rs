@@ -8,6 +8,7 @@
 //!   calls at once
 //! - [`failures`]: every row of the failure contract, to be made to happen and looked at
 //! - [`demo`]: eight suites that show what B answers, and why; [`up`]: the pair, to be broken by hand
+//! - [`peer`]: one hostile peer, for your own client
 
 pub mod child;
 pub mod client;
@@ -17,6 +18,7 @@ pub mod failures;
 pub mod grpc;
 pub mod http;
 pub mod pair;
+pub mod peer;
 pub mod program;
 pub mod signals;
 pub mod tie;

@@ -18,7 +18,9 @@ const REFUSED_STREAM: u32 = 7;
 
 pub(super) const ROWS: &[Row] = &[
     row("stall", "reads the request, and says nothing", |_| on_call([Stall])),
-    row("no-ping", "the same, and PINGs get no answer either", |_| on_call([Stall]).without_pings()),
+    row("no-ping", "reads the request, says nothing, and leaves PINGs unanswered", |_| {
+        on_call([Stall]).without_pings()
+    }),
     row("window-0", "SETTINGS_INITIAL_WINDOW_SIZE 0: no request's body can be sent", |_| {
         on_call([Stall]).without_windows()
     }),
@@ -51,8 +53,10 @@ pub(super) const ROWS: &[Row] = &[
     row("goaway-0", "GOAWAY, last stream 0: nothing was processed; closes", |_| {
         on_call([GoAway(Zero, NO_ERROR), Close])
     }),
-    row("goaway-0-error-<0..13>", "the same with error <n>", |n| on_call([GoAway(Zero, n), Close])),
-    row("goaway-once", "the first call gets goaway-0, all others are healthy: retry unseen", |_| {
+    row("goaway-0-error-<0..13>", "GOAWAY with error <n>, last stream 0; closes", |n| {
+        on_call([GoAway(Zero, n), Close])
+    }),
+    row("goaway-once", "goaway-0 for the first call; all others are healthy", |_| {
         on_call([GoAway(Zero, NO_ERROR), Close]).only(Which::First)
     }),
     row("goaway-then-answer", "GOAWAY, last stream this one, the healthy answer; closes", |_| {
@@ -61,10 +65,10 @@ pub(super) const ROWS: &[Row] = &[
     row("goaway-then-close", "GOAWAY, last stream this one; closes without an answer", |_| {
         on_call([GoAway(ThisCall, NO_ERROR), Close])
     }),
-    row("goaway-error-then-close", "the same with INTERNAL_ERROR", |_| {
+    row("goaway-error-then-close", "GOAWAY INTERNAL_ERROR, last stream this one; closes, no answer", |_| {
         on_call([GoAway(ThisCall, INTERNAL_ERROR), Close])
     }),
-    row("refuse-stream-once", "the first call gets RST_STREAM REFUSED_STREAM, others are healthy", |_| {
+    row("refuse-stream-once", "RST_STREAM REFUSED_STREAM for the first call; others are healthy", |_| {
         on_call([ResetStream(REFUSED_STREAM)]).only(Which::First)
     }),
     row("rst-<0..13>-before-headers", "RST_STREAM with error <n>, nothing else", |n| on_call([ResetStream(n)])),

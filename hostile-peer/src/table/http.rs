@@ -14,11 +14,11 @@ use crate::{
 const HTML: &[u8] = b"<html><body><h1>not what you wanted</h1></body></html>\n";
 
 pub(super) const ROWS: &[Row] = &[
-    row("http-<status>-html", "HTTP <n> with a page of html", |n| {
+    row("http-<200..599>-html", "HTTP <n> with a page of html", |n| {
         on_call([Headers(web(n, Some("text/html"))), LastData(Raw(HTML.into()))])
     }),
-    row("http-<status>-empty", "HTTP <n>, headers only", |n| on_call([Trailers(web(n, None))])),
-    row("http-<status>-grpc", "HTTP <n> around a gRPC answer: a message, and UNAVAILABLE", |n| {
+    row("http-<200..599>-empty", "HTTP <n>, headers only", |n| on_call([Trailers(web(n, None))])),
+    row("http-<200..599>-grpc", "HTTP <n> around a gRPC answer: a message, and UNAVAILABLE", |n| {
         on_call([Headers(fields(n, &[])), Data(Echo), trailers(&[("grpc-status", "14")])])
     }),
     row("http-503-grpc-status-<0..16>", "HTTP 503, and grpc-status <n> in the only headers", |n| {

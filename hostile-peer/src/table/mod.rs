@@ -1,6 +1,6 @@
 //! THE list of behaviours, one file a group.
 //!
-//! In a name, `<0..13>` is a number in that range, `<status>` an HTTP status; in a sentence, `<n>` is that number.
+//! In a name, `<0..13>` is a number in that range; in a sentence, `<n>` is that number.
 
 mod answers;
 mod connecting;

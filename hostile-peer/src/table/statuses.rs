@@ -52,7 +52,7 @@ pub(super) const ROWS: &[Row] = &[
     row("pushback-0", "UNAVAILABLE: retry at once", |_| pushback("0")),
     row("pushback-negative", "UNAVAILABLE: do not retry (grpc-retry-pushback-ms -1)", |_| pushback("-1")),
     row("pushback-abc", "UNAVAILABLE: retry after abc ms", |_| pushback("abc")),
-    row("unavailable-once", "the first call gets UNAVAILABLE, all others are healthy", |_| {
+    row("unavailable-once", "UNAVAILABLE for the first call; all others are healthy", |_| {
         on_call([unavailable()]).only(Which::First)
     }),
 ];

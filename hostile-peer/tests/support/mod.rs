@@ -2,7 +2,7 @@
 
 use std::{pin::pin, time::Duration};
 
-use h2::client;
+use h2::client::{self, SendRequest};
 use http::{HeaderMap, HeaderName, Request};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -15,30 +15,17 @@ pub const HELLO: &[u8] = b"\0\0\0\0\x07\x0a\x05hello";
 /// The healthy answer.
 pub const HEALTHY: &str = "200 application/grpc · echo · grpc-status=0";
 
-/// Of an answer without end, as much is seen: five messages.
-const MUCH: usize = 5 * HELLO.len();
-
 /// Longer than anything but a stall takes.
 const NEVER: Duration = Duration::from_secs(100);
 
-/// Makes a call, and tells what it sees of it.
+/// Connects, makes a call, and tells what it sees of it.
 pub async fn seen(io: impl AsyncRead + AsyncWrite + Unpin) -> String {
-    let mut seen = Vec::new();
-    let end = ask(io, &mut seen).await;
-    seen.extend(end.err());
-    seen.join(" · ")
-}
-
-async fn ask(io: impl AsyncRead + AsyncWrite + Unpin, seen: &mut Vec<String>) -> Result<(), String> {
-    let connecting = client::Builder::new().max_header_list_size(1 << 20).handshake::<_, &[u8]>(io);
-    let (mut sender, connection) = patient(connecting).await?;
-    let call = async {
-        let request = Request::post("http://peer/echo.v1.EchoService/Echo").body(()).unwrap();
-        let (response, mut body) = sender.send_request(request, false).map_err(|error| what(&error))?;
-        body.send_data(HELLO, true).map_err(|error| what(&error))?;
-        see(response, seen).await
+    let connecting = client::Builder::new().max_header_list_size(1 << 20).handshake(io);
+    let (mut sender, connection) = match patient(connecting).await {
+        Ok(connected) => connected,
+        Err(end) => return end,
     };
-    let mut call = pin!(call);
+    let mut call = pin!(ask(&mut sender, HELLO));
     // The connection does the work, and the call tells of its end.
     tokio::select! {
         biased;
@@ -48,14 +35,29 @@ async fn ask(io: impl AsyncRead + AsyncWrite + Unpin, seen: &mut Vec<String>) ->
     call.await
 }
 
+/// Makes a call with that message, and tells what it sees of it, part by part.
+pub async fn ask(sender: &mut SendRequest<&'static [u8]>, message: &'static [u8]) -> String {
+    let mut seen = Vec::new();
+    let request = Request::post("http://peer/echo.v1.EchoService/Echo").body(()).unwrap();
+    let end = match sender.send_request(request, false) {
+        Ok((response, mut body)) => match body.send_data(message, true) {
+            Ok(()) => see(response, 5 * message.len(), &mut seen).await,
+            Err(error) => Err(what(&error)),
+        },
+        Err(error) => Err(what(&error)),
+    };
+    seen.extend(end.err());
+    seen.join(" · ")
+}
+
 /// The parts of an answer, as they come.
-async fn see(response: client::ResponseFuture, seen: &mut Vec<String>) -> Result<(), String> {
+async fn see(response: client::ResponseFuture, enough: usize, seen: &mut Vec<String>) -> Result<(), String> {
     let (head, mut body) = patient(response).await?.into_parts();
     seen.push(format!("{} {}", head.status.as_u16(), fields(&head.headers)).trim_end().to_owned());
     let mut data = Vec::new();
     let end = loop {
         match patient(async { body.data().await.transpose() }).await {
-            Ok(Some(part)) if data.len() < MUCH => {
+            Ok(Some(part)) if data.len() < enough => {
                 body.flow_control().release_capacity(part.len()).unwrap();
                 data.extend_from_slice(&part);
             }
@@ -82,6 +84,7 @@ async fn patient<T>(part: impl Future<Output = Result<T, h2::Error>>) -> Result<
 fn shown(data: &[u8]) -> String {
     let text = data.escape_ascii().to_string();
     match data.strip_prefix(HELLO) {
+        _ if data.len() > 10_000 => format!("{} bytes", data.len()),
         Some([]) => "echo".into(),
         Some(more) => format!("echo {}", shown(more)),
         None if text.starts_with('<') => "html".into(),

@@ -1,0 +1,107 @@
+//! `lab peer`: a peer that misbehaves on purpose until Ctrl-C, for you to point your own gRPC client at.
+
+use std::{
+    fmt::Write as _,
+    io::Write as _,
+    net::SocketAddr,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use hostile_peer::{Behaviour, Event, EventKind, Peer, Unknown};
+use service_runtime::cli;
+
+use crate::signals::Signals;
+
+/// How to misbehave, and where.
+#[derive(Debug, clap::Args)]
+#[group(id = "peer")]
+pub struct Args {
+    /// How to misbehave, such as headers-then-stall
+    #[arg(required_unless_present = "list")]
+    behaviour: Option<String>,
+
+    /// Where to listen, on this machine only; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", value_parser = loopback)]
+    listen: SocketAddr,
+
+    /// Show every behaviour there is
+    #[arg(long, conflicts_with = "behaviour")]
+    list: bool,
+}
+
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address = cli::address(text)?;
+    let local = || format!("expected a loopback address such as 127.0.0.1:{}: it is a test tool", address.port());
+    if address.ip().is_loopback() { Ok(address) } else { Err(local()) }
+}
+
+/// Plays one behaviour, and prints what it sees, until Ctrl-C or SIGTERM: exit code 0. Exit code 2 if there is none of that
+/// name.
+///
+/// Errors: the port is taken.
+pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let Some(name) = &args.behaviour else {
+        print(&table());
+        return Ok(ExitCode::SUCCESS);
+    };
+    match name.parse() {
+        Ok(behaviour) => play(behaviour, args.listen).await,
+        Err(unknown) => {
+            eprintln!("{}", where_to_look(&unknown));
+            Ok(ExitCode::from(2))
+        }
+    }
+}
+
+fn where_to_look(unknown: &Unknown) -> String {
+    let said = unknown.to_string();
+    let then = if said.ends_with('?') { "" } else { ";" };
+    format!("error: {said}{then} lab peer --list shows them all")
+}
+
+async fn play(behaviour: Behaviour, at: SocketAddr) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::new()?;
+    let what = format!("behaviour={}: {}", behaviour.name(), behaviour.does());
+    let from = Instant::now();
+    let listening = Peer::listen(behaviour, at);
+    let peer = listening.with_context(|| format!("cannot listen on {at}; try --listen 127.0.0.1:0"))?;
+    print(&format!("listening={} {what}\n", peer.url()));
+    loop {
+        tokio::select! {
+            event = peer.event() => print(&line(event, from)),
+            _ = signals.next() => return Ok(ExitCode::SUCCESS),
+        }
+    }
+}
+
+/// `   1204 ms  called (call 3)`
+fn line(event: Event, from: Instant) -> String {
+    let at: Duration = event.at.saturating_duration_since(from);
+    let what = match event.kind {
+        EventKind::Connected => "connected".to_owned(),
+        EventKind::Called { attempt } => format!("called (call {attempt})"),
+        EventKind::Cancelled => "cancelled by the client".to_owned(),
+        EventKind::Closed => "connection over".to_owned(),
+    };
+    format!("{:>7} ms  {what}\n", at.as_millis())
+}
+
+/// Every behaviour, in groups, with its sentence.
+fn table() -> String {
+    let width = hostile_peer::list().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let mut table = String::new();
+    for group in hostile_peer::groups() {
+        let _ = writeln!(table, "{}:", group.title);
+        for (name, does) in group.list() {
+            let _ = writeln!(table, "  {name:width$}  {does}");
+        }
+    }
+    table
+}
+
+fn print(text: &str) {
+    // Whoever stops reading has seen enough.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
