@@ -3,11 +3,13 @@
 use std::{
     fmt,
     net::SocketAddr,
+    thread,
     time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1;
@@ -101,6 +103,14 @@ pub async fn ask_for(to: SocketAddr, ask: &Ask, patience: Duration) -> anyhow::R
 /// Asks over a connection that is there. Errors: no whole answer within 10 s.
 pub async fn over(stream: TcpStream, ask: &Ask) -> anyhow::Result<Reply> {
     timeout(PATIENCE, exchange(stream, ask)).await.context("no answer over HTTP")?
+}
+
+/// Asks every worker of the service at `to`, and each at least once: a new connection goes to the worker that has the fewest,
+/// so twice as many as there are workers reach them all.
+pub async fn ask_every_worker(to: SocketAddr, question: &Ask) -> Vec<anyhow::Result<Reply>> {
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    let connections = join_all((0..2 * workers).map(|_| TcpStream::connect(to))).await;
+    join_all(connections.into_iter().map(async |connection| over(connection?, question).await)).await
 }
 
 async fn exchange(stream: TcpStream, ask: &Ask) -> anyhow::Result<Reply> {

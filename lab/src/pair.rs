@@ -1,15 +1,15 @@
 //! A, and the B that calls it.
 
-use std::{io, net::SocketAddr, thread, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use anyhow::bail;
-use futures_util::future::join_all;
-use tokio::{
-    net::TcpStream,
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 
-use crate::{child::Child, http, program::Program};
+use crate::{
+    child::Child,
+    http::{self, Ask},
+    program::Program,
+};
 
 /// B answers OK again at most 1.3 s and a connect after A is back (contract, row 12); this is far beyond.
 const RECOVERY: Duration = Duration::from_secs(10);
@@ -70,20 +70,11 @@ impl Pair {
         bail!("B does not get through to A")
     }
 
-    /// Each worker of B has its own connection to A. A new connection goes to the worker that has the fewest, so twice as
-    /// many as there are workers reach each of them.
+    /// Each worker of B has its own connection to A.
     async fn every_worker_gets_through(&self) -> bool {
-        let workers = thread::available_parallelism().map_or(1, usize::from);
-        let connections = join_all((0..2 * workers).map(|_| TcpStream::connect(self.b.address()))).await;
-        let answers = join_all(connections.into_iter().map(gets_through)).await;
-        answers.into_iter().all(|through| through)
+        let answers = http::ask_every_worker(self.b.address(), &Ask::get("/call-echo?msg=hello")).await;
+        answers.iter().all(|answer| answer.as_ref().is_ok_and(|answer| answer.status == 200))
     }
-}
-
-async fn gets_through(connection: io::Result<TcpStream>) -> bool {
-    let Ok(connection) = connection else { return false };
-    let reply = http::over(connection, &http::Ask::get("/call-echo?msg=hello")).await;
-    reply.is_ok_and(|reply| reply.status == 200)
 }
 
 async fn start_a(program: &Program, listen: SocketAddr, flags: &[&str]) -> anyhow::Result<Child> {

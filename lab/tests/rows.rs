@@ -21,7 +21,7 @@ fn is_as_the_contract_says(slug: &str, face: Face) {
     let program = Program::at(env!("CARGO_BIN_EXE_lab")).with_defaults();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let seen = runtime.block_on(async {
-        let mut stage = Stage::set(program, Kind::Ours, Times::SHORT, failure).await.unwrap();
+        let mut stage = Stage::set(program, Kind::Ours, Times::SHORT, failure.scene, [0, 0]).await.unwrap();
         stage.play(failure, face, PATIENCE).await.unwrap()
     });
     let unmet = failure.unmet(&seen, &Times::SHORT, SLACK);
