@@ -8,10 +8,13 @@
 //!   calls at once
 //! - [`failures`]: every row of the failure contract, to be made to happen and looked at
 //! - [`demo`]: eight suites that show what B answers, and why; [`up`]: the pair, to be broken by hand
+//! - [`breaking`]: one failure, made to happen; [`control`]: how it reaches a pair that runs
 //! - [`peer`]: one hostile peer, for your own client
 
+pub mod breaking;
 pub mod child;
 pub mod client;
+pub mod control;
 pub mod crowd;
 pub mod demo;
 pub mod failures;

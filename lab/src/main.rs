@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
-use lab::{demo, peer, program, up};
+use lab::{breaking, demo, peer, program, up};
 
 /// Both services in one binary: shows them, or runs them for you to break
 #[derive(clap::Parser)]
@@ -18,6 +18,8 @@ enum Command {
     Demo(demo::Args),
     /// Run A and B until Ctrl-C, for you to call and to break
     Up(up::Args),
+    /// Make one row of the failure contract happen, on the running pair or on one of its own, and ask B
+    Break(breaking::Args),
     /// Run one hostile peer until Ctrl-C, for you to point your own gRPC client at
     Peer(peer::Args),
 }
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
             match args.command {
                 Command::Demo(args) => demo::run(&args).await,
                 Command::Up(args) => up::run(&args).await,
+                Command::Break(args) => breaking::run(&args).await,
                 Command::Peer(args) => peer::run(&args).await,
             }
         }),

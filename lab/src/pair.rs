@@ -22,23 +22,14 @@ pub struct Pair {
     pub a: Child,
     /// Service B.
     pub b: Child,
-    /// What both are given when they start, the next time too.
+    /// What both are given when they are started again.
     pub flags: &'static [&'static str],
 }
 
 impl Pair {
     /// Starts A, then B; port 0 takes a free one. Errors: a service did not start.
     pub async fn start(program: Program, port_a: u16, port_b: u16) -> anyhow::Result<Pair> {
-        Pair::start_with(&[], program, port_a, port_b).await
-    }
-
-    /// The same, with these flags for both.
-    pub async fn start_with(
-        flags: &'static [&'static str],
-        program: Program,
-        port_a: u16,
-        port_b: u16,
-    ) -> anyhow::Result<Pair> {
+        let flags = &[];
         let a = start_a(&program, SocketAddr::from(([127, 0, 0, 1], port_a)), flags).await?;
         let b = start_b(&program, SocketAddr::from(([127, 0, 0, 1], port_b)), &a.url(), flags).await?;
         Ok(Pair { program, a, b, flags })

@@ -1,8 +1,10 @@
 //! `lab up`: the pair until Ctrl-C, for you to call and to break.
 
 use std::{
+    cell::RefCell,
     io::Write,
     process::{ExitCode, ExitStatus},
+    rc::Rc,
     time::Duration,
 };
 
@@ -10,16 +12,20 @@ use anyhow::Context as _;
 use futures_util::future::join_all;
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
+    task::JoinHandle,
     time::timeout,
 };
 
-use crate::{child::Child, pair::Pair, program::Program, signals::Signals};
+use crate::{
+    child::Child,
+    control::Ear,
+    failures::{Kind, Scene, Stage, Times, table},
+    program::Program,
+    signals::Signals,
+};
 
 /// A log ends with its process, so this is far more than it takes.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// Whoever runs it wants to see faults, and nobody else calls it.
-const FAULTS: &[&str] = &["--fault-injection"];
 
 /// Where the pair listens.
 #[derive(Debug, clap::Args)]
@@ -37,49 +43,59 @@ fn port(text: &str) -> Result<u16, String> {
     text.parse().map_err(|_| "expected a port from 0 to 65535".into())
 }
 
-/// Runs the pair until Ctrl-C or SIGTERM, then drains it. Exit code 0.
+/// Runs the pair until Ctrl-C or SIGTERM, then drains it; meanwhile `lab break` may break it. Exit code 0.
 ///
 /// Errors: a service did not start; it has said why.
 pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new()?;
-    let starting = Pair::start_with(FAULTS, Program::this()?, args.port_a, args.port_b);
-    let mut pair = tokio::select! {
+    let ports = [args.port_a, args.port_b];
+    let starting = Stage::set(Program::this()?, Kind::Ours, Times::DEFAULT, Scene::Well, ports);
+    let mut stage = tokio::select! {
         started = starting => started.context("lab up takes --port-a and --port-b, and 0 for a free port")?,
         code = signals.next() => return Ok(ExitCode::from(code)),
     };
-    say(&what_to_try(&pair));
-    let logs = [tokio::spawn(print('A', pair.a.log())), tokio::spawn(print('B', pair.b.log()))];
-    watch(&mut pair, &mut signals).await;
+    let ear = Ear::open(stage.b().address().port())?;
+    say(&what_to_try(&mut stage));
+    let logs = Logs::default();
+    stage.on_start({
+        let logs = logs.clone();
+        move |child| logs.print(child)
+    });
+    watch(&mut stage, &ear, &mut signals).await;
     // B first: its calls may still need A.
-    for child in [&mut pair.b, &mut pair.a] {
+    for child in stage.into_children().into_iter().rev() {
         end(child, &mut signals).await?;
     }
-    // Their last words are on their way.
-    let _ = timeout(LAST_WORDS, join_all(logs)).await;
+    logs.end().await;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Until a signal comes. A child that ends by itself, or by your hand, is part of the play.
-async fn watch(pair: &mut Pair, signals: &mut Signals) {
-    let (mut a_runs, mut b_runs) = (true, true);
+async fn watch(stage: &mut Stage, ear: &Ear, signals: &mut Signals) {
+    let mut told = [false; 2];
     loop {
-        tokio::select! {
-            status = pair.a.ended(), if a_runs => {
-                a_runs = false;
-                say(&gone("A", status, &format!("cargo service-a --listen {} {}", pair.a.address(), FAULTS.join(" "))));
+        let wish = tokio::select! {
+            (name, status) = stage.ended(told) => {
+                told[usize::from(name == "B")] = true;
+                say(&gone(stage, name, status));
+                continue;
             }
-            status = pair.b.ended(), if b_runs => {
-                b_runs = false;
-                let flags = format!("--listen {} --service-a {} {}", pair.b.address(), pair.a.url(), FAULTS.join(" "));
-                say(&gone("B", status, &format!("cargo service-b {flags}")));
-            }
+            wish = ear.next() => wish,
             _ = signals.next() => return,
+        };
+        let granted = tokio::select! {
+            granted = wish.grant(stage) => granted,
+            _ = signals.next() => return,
+        };
+        if let Err(error) = granted {
+            say(&format!("the pair could not be healed: {error:#}"));
         }
+        told = [false; 2];
     }
 }
 
 /// SIGTERM, once; and once more for each further Ctrl-C, which a service takes for impatience.
-async fn end(child: &mut Child, signals: &mut Signals) -> anyhow::Result<()> {
+async fn end(mut child: Child, signals: &mut Signals) -> anyhow::Result<()> {
     child.terminate()?;
     // Perhaps it was frozen by hand.
     child.thaw()?;
@@ -88,6 +104,23 @@ async fn end(child: &mut Child, signals: &mut Signals) -> anyhow::Result<()> {
             ended = child.exited() => return ended.map(drop),
             _ = signals.next() => child.terminate()?,
         }
+    }
+}
+
+/// The children's logs, interleaved.
+#[derive(Clone, Default)]
+struct Logs(Rc<RefCell<Vec<JoinHandle<()>>>>);
+
+impl Logs {
+    /// Prints what `child` logs, from its first line to its last.
+    fn print(&self, child: &mut Child) {
+        let name = if child.name() == "service-a" { 'A' } else { 'B' };
+        self.0.borrow_mut().push(tokio::spawn(print(name, child.log())));
+    }
+
+    /// Waits a moment for the last words.
+    async fn end(&self) {
+        let _ = timeout(LAST_WORDS, join_all(self.0.take())).await;
     }
 }
 
@@ -101,15 +134,22 @@ async fn print(name: char, mut log: Receiver<String>) {
     }
 }
 
-fn gone(name: &str, status: Option<ExitStatus>, again: &str) -> String {
+fn gone(stage: &mut Stage, name: &str, status: Option<ExitStatus>) -> String {
     let how = status.map_or_else(|| "nobody knows how".to_owned(), |status| status.to_string());
+    let (a, b) = (stage.a().url(), stage.b().address());
+    let again = match name {
+        "A" => format!("cargo service-a --listen {} --fault-injection", a.trim_start_matches("http://")),
+        _ => format!("cargo service-b --listen {b} --service-a {a} --fault-injection"),
+    };
     format!("{name} is gone ({how}). To start it again, in another terminal: {again}")
 }
 
-fn what_to_try(pair: &Pair) -> String {
-    let (a, b) = (pair.a.url(), pair.b.url());
-    let pid = pair.a.pid().unwrap_or_default();
-    let default = pair.a.address().port() == 8080 && pair.b.address().port() == 8081;
+fn what_to_try(stage: &mut Stage) -> String {
+    let (a, b) = (stage.a().url(), stage.b().url());
+    let pid = stage.a().pid().unwrap_or_default();
+    let port_b = stage.b().address().port();
+    let default = a.ends_with(":8080") && port_b == 8081;
+    let port = if port_b == 8081 { String::new() } else { format!(" --port-b {port_b}") };
     let where_they_are = if default { String::new() } else { format!(" --service-a {a} --service-b {b}") };
     format!(
         "\
@@ -124,9 +164,11 @@ In another terminal, try:
   kill -STOP {pid}     # A freezes: B answers UNAVAILABLE after 2 s
   kill -CONT {pid}     # A goes on, and so does B
   kill -9 {pid}        # A is gone: UNAVAILABLE in milliseconds, and B stays healthy
+  cargo lab break{port} a-frozen   # the same and {failures} more, one command each: see cargo lab break --list
 Ctrl-C ends both.
 ",
-        pid_b = pair.b.pid().unwrap_or_default(),
+        pid_b = stage.b().pid().unwrap_or_default(),
+        failures = table::FAILURES.len() - 1,
     )
 }
 

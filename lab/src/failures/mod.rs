@@ -4,6 +4,8 @@
 //! - [`Scene`]: what is done to A, to B or to the caller; [`Stage`] does it with real processes and hostile peers
 //! - [`Seen`]: what a caller got, on either face
 
+mod cast;
+mod play;
 mod scene;
 mod seen;
 mod stage;
@@ -11,6 +13,7 @@ pub mod table;
 
 use std::{fmt, ops::RangeInclusive, time::Duration};
 
+pub use cast::Seat;
 pub use scene::Scene;
 pub use seen::{Face, Question, Seen};
 pub use stage::{Kind, Stage};

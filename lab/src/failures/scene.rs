@@ -31,6 +31,13 @@ pub enum Scene {
     Draining,
 }
 
+impl Scene {
+    /// Whether A and B are started otherwise than for a pair that is well.
+    pub(super) fn is_set_from_the_start(self) -> bool {
+        matches!(self, Scene::Peer(_) | Scene::Unresolved | Scene::Full)
+    }
+}
+
 impl fmt::Display for Scene {
     /// How a user makes the same happen to a running pair.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

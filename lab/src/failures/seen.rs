@@ -19,6 +19,15 @@ pub enum Face {
     Json,
 }
 
+impl fmt::Display for Face {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Face::Grpc => "gRPC",
+            Face::Json => "JSON",
+        })
+    }
+}
+
 /// What B is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Question {

@@ -1,0 +1,121 @@
+//! How `lab break` reaches a running `lab up`: a line over a socket in a folder that is the user's alone, and what is told
+//! comes back the same way.
+
+use std::{fs, os::unix::fs::DirBuilderExt, path::PathBuf};
+
+use anyhow::Context as _;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{UnixListener, UnixStream},
+};
+
+use crate::{
+    breaking,
+    failures::{Failure, Stage, table},
+};
+
+/// What is sent last: whether everything came as expected.
+const MET: &str = "+";
+const UNMET: &str = "-";
+
+/// The ear of a running pair; gone when it is dropped.
+pub struct Ear {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+/// What somebody wants to have broken.
+pub struct Wish {
+    failure: &'static Failure,
+    hold: bool,
+    stream: BufReader<UnixStream>,
+}
+
+fn path(port_b: u16) -> PathBuf {
+    let folder = format!("echo-lab-{}", rustix::process::getuid().as_raw());
+    std::env::temp_dir().join(folder).join(format!("{port_b}.sock"))
+}
+
+impl Ear {
+    /// Listens for the pair whose B has this port. Errors: the folder for temporary files cannot be written.
+    pub fn open(port_b: u16) -> anyhow::Result<Ear> {
+        let path = path(port_b);
+        let folder = path.parent().context("a path with a folder")?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        // The port is ours, so whoever left it there is gone.
+        let _ = fs::remove_file(&path);
+        Ok(Ear { listener: UnixListener::bind(&path)?, path })
+    }
+
+    /// The next wish that can be understood.
+    pub async fn next(&self) -> Wish {
+        loop {
+            if let Ok((stream, _)) = self.listener.accept().await
+                && let Some(wish) = read(stream).await
+            {
+                return wish;
+            }
+        }
+    }
+}
+
+impl Drop for Ear {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// `a-frozen hold`
+async fn read(stream: UnixStream) -> Option<Wish> {
+    let mut stream = BufReader::new(stream);
+    let mut line = String::new();
+    stream.read_line(&mut line).await.ok()?;
+    let mut words = line.split_whitespace();
+    let failure = table::find(words.next()?).ok()?;
+    Some(Wish { failure, hold: words.next() == Some("hold"), stream })
+}
+
+impl Wish {
+    /// Plays it on the running pair. However it ends, the pair is healed.
+    pub async fn grant(self, stage: &mut Stage) -> anyhow::Result<()> {
+        let (mut from, to) = self.stream.into_inner().into_split();
+        // A few short lines: they fit into the socket, whether they are read or not.
+        let tell = |text: &str| drop(to.try_write(text.as_bytes()));
+        let mut nothing = [0];
+        let played = tokio::select! {
+            played = breaking::play(stage, self.failure, self.hold, tell) => played,
+            // Whoever wished it has gone.
+            _ = from.read(&mut nothing) => return stage.heal().await.map(drop),
+        };
+        match played {
+            Ok(met) => tell(if met { MET } else { UNMET }),
+            Err(error) => {
+                tell(&format!("error: {error:#}\n{UNMET}"));
+                stage.heal().await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Has the running pair break something, and prints what it tells; `None` if no pair runs there.
+///
+/// Errors: the pair ended meanwhile.
+pub async fn ask(port_b: u16, slug: &str, hold: bool) -> anyhow::Result<Option<bool>> {
+    let Ok(mut stream) = UnixStream::connect(path(port_b)).await else {
+        return Ok(None);
+    };
+    stream.write_all(format!("{slug}{}\n", if hold { " hold" } else { "" }).as_bytes()).await?;
+    let mut stream = BufReader::new(stream);
+    let mut line = String::new();
+    loop {
+        line.clear();
+        stream.read_line(&mut line).await?;
+        match line.as_str() {
+            "" => anyhow::bail!("lab up has ended"),
+            MET => return Ok(Some(true)),
+            UNMET => return Ok(Some(false)),
+            line => breaking::print(line),
+        }
+    }
+}
