@@ -9,6 +9,7 @@
 //! - [`failures`]: every row of the failure contract, to be made to happen and looked at
 //! - [`demo`]: eight suites that show what B answers, and why; [`up`]: the pair, to be broken by hand
 //! - [`breaking`]: one failure, made to happen; [`control`]: how it reaches a pair that runs
+//! - [`side_by_side`]: every failure, before our B and before a stock tonic B
 //! - [`peer`]: one hostile peer, for your own client
 
 pub mod breaking;
@@ -23,6 +24,7 @@ pub mod http;
 pub mod pair;
 pub mod peer;
 pub mod program;
+pub mod side_by_side;
 pub mod signals;
 pub mod tie;
 pub mod up;

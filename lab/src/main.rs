@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
-use lab::{breaking, demo, peer, program, up};
+use lab::{breaking, demo, peer, program, side_by_side, up};
 
 /// Both services in one binary: shows them, or runs them for you to break
 #[derive(clap::Parser)]
@@ -20,6 +20,8 @@ enum Command {
     Up(up::Args),
     /// Make one row of the failure contract happen, on the running pair or on one of its own, and ask B
     Break(breaking::Args),
+    /// Ask our B and a stock tonic B the same, in every row of the failure contract
+    SideBySide(side_by_side::Args),
     /// Run one hostile peer until Ctrl-C, for you to point your own gRPC client at
     Peer(peer::Args),
 }
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
                 Command::Demo(args) => demo::run(&args).await,
                 Command::Up(args) => up::run(&args).await,
                 Command::Break(args) => breaking::run(&args).await,
+                Command::SideBySide(args) => side_by_side::run(&args).await,
                 Command::Peer(args) => peer::run(&args).await,
             }
         }),

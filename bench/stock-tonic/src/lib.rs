@@ -74,7 +74,11 @@ struct CallEcho {
 impl CallEchoService for CallEcho {
     #[expect(clippy::disallowed_methods, reason = "what our own code may not do is what the guide does")]
     async fn call_echo(&self, request: Request<CallEchoRequest>) -> Result<Response<CallEchoResponse>, Status> {
-        let mut to_a = Request::new(EchoRequest { msg: request.into_inner().msg });
+        let msg = request.into_inner().msg;
+        if msg.is_empty() {
+            return Err(Status::invalid_argument("Missing 'msg' parameter"));
+        }
+        let mut to_a = Request::new(EchoRequest { msg });
         to_a.set_timeout(self.timeout);
         let answer = EchoServiceClient::new(self.channel.clone()).echo(to_a).await?;
         Ok(Response::new(CallEchoResponse { service_b: "ok".into(), service_a: Some(answer.into_inner()) }))

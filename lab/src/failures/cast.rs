@@ -6,7 +6,10 @@ use anyhow::Context as _;
 use hostile_peer::Peer;
 
 use super::{Kind, Scene, Times};
-use crate::{child::Child, program::Program};
+use crate::{
+    child::Child,
+    program::{Program, STOCK_TONIC},
+};
 
 /// What stands in A's place.
 pub enum Seat {
@@ -21,13 +24,17 @@ pub enum Seat {
 /// Where nobody can be: the name is reserved for that (RFC 6761).
 const NOBODY: &str = "http://nobody.invalid:8080";
 impl Seat {
-    pub(super) async fn take(program: &Program, scene: Scene, port: u16) -> anyhow::Result<Seat> {
+    pub(super) async fn take(program: &Program, kind: Kind, scene: Scene, port: u16) -> anyhow::Result<Seat> {
         let listen = SocketAddr::from(([127, 0, 0, 1], port));
         Ok(match scene {
             Scene::Unresolved => Seat::Nobody,
             Scene::Peer(behaviour) => Seat::Peer(Peer::listen(behaviour.parse()?, listen)?),
             _ => {
-                let flags = ["--listen", &listen.to_string(), "--fault-injection"];
+                let listen = listen.to_string();
+                // Stock tonic passes nothing on, so A is told from the start.
+                let behavior = scene.behavior().filter(|_| kind == Kind::Stock);
+                let faults = behavior.map_or(vec!["--fault-injection"], |behavior| vec!["--rpc-behavior", behavior]);
+                let flags = [&["--listen", &listen][..], &faults].concat();
                 Seat::Service(Box::new(Child::start(program, "service-a", &flags).await.context("A")?))
             }
         })
@@ -75,7 +82,7 @@ pub(super) async fn start_b(
     let full: &[&str] = if scene == Scene::Full { &["--max-concurrent-calls", "1"] } else { &[] };
     match kind {
         Kind::Ours => Child::start(program, "service-b", &[&common[..], &ours, &connect_flag, full].concat()).await,
-        Kind::Stock => Child::start(program, "stock-tonic", &[&common[..], &stock].concat()).await,
+        Kind::Stock => Child::start(program, STOCK_TONIC, &[&common[..], &stock].concat()).await,
     }
     .context("B")
 }

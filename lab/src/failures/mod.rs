@@ -98,6 +98,12 @@ impl Bound {
             Bound::Keepalive => ms(10_000)..=ms(13_000) + 2 * EPSILON,
         }
     }
+
+    /// Whether it holds, with `slack` at its end.
+    pub fn holds(self, took: Duration, times: &Times, slack: Duration) -> bool {
+        let between = self.between(times);
+        (*between.start()..=*between.end() + slack).contains(&took)
+    }
 }
 
 impl fmt::Display for Bound {

@@ -11,20 +11,12 @@ use crate::{
     http::{self, Ask},
 };
 
-/// A call that A never answers.
-const KEEP_OPEN: Option<&str> = Some("keep-open");
-
 impl Stage {
     /// Makes it happen, asks B on this face, and tells what came. Errors: it could not be done, or nothing came.
     pub async fn play(&mut self, failure: &Failure, face: Face, patience: Duration) -> anyhow::Result<Seen> {
         self.settle().await?;
-        let behavior = match failure.scene {
-            Scene::Asked(behavior) => Some(behavior),
-            _ => None,
-        };
         let (b, question) = (self.b.address(), failure.question);
-        let ask = question.ask_for(b, face, behavior, patience);
-        let never_answered = question.ask(b, face, KEEP_OPEN);
+        let ask = question.ask_for(b, face, failure.scene.behavior(), patience);
         match failure.scene {
             Scene::Well | Scene::Peer(_) | Scene::Asked(_) | Scene::Unresolved => {}
             Scene::Frozen => self.service_a()?.freeze()?,
@@ -33,8 +25,8 @@ impl Stage {
             Scene::KilledDuringTheCall | Scene::TerminatedDuringTheCall | Scene::Draining => {
                 return self.during_the_call(failure.scene, ask).await;
             }
-            Scene::Full => return self.full(never_answered, ask).await,
-            Scene::CallerLeaves => return self.caller_leaves(never_answered).await,
+            Scene::Full => return self.full(question.ask(b, face, failure.scene.behavior()), ask).await,
+            Scene::CallerLeaves => return self.caller_leaves(ask).await,
         }
         ask.await
     }
@@ -59,7 +51,7 @@ impl Stage {
     /// A is killed and started again; how long until B gets through.
     async fn back(&mut self, question: Question, face: Face) -> anyhow::Result<Seen> {
         self.kill_a().await?;
-        self.a = Seat::take(&self.program, Scene::Back, self.ports[0]).await?;
+        self.a = Seat::take(&self.program, self.kind, Scene::Back, self.ports[0]).await?;
         if let Seat::Service(a) = &mut self.a {
             (self.on_start)(a);
         }

@@ -36,6 +36,16 @@ impl Scene {
     pub(super) fn is_set_from_the_start(self) -> bool {
         matches!(self, Scene::Peer(_) | Scene::Unresolved | Scene::Full)
     }
+
+    /// What A is asked to do.
+    pub(super) fn behavior(self) -> Option<&'static str> {
+        match self {
+            Scene::Asked(behavior) => Some(behavior),
+            // A call that A never answers.
+            Scene::Full | Scene::CallerLeaves => Some("keep-open"),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Scene {

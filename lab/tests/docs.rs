@@ -1,0 +1,41 @@
+//! What the documentation says of the failures is what the tests ask for.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::process::Command;
+
+use lab::failures::{Failure, table::FAILURES};
+
+const FAILURES_MD: &str = include_str!("../../docs/failures.md");
+
+/// A line of the table in `docs/failures.md`.
+fn line(failure: &Failure) -> String {
+    let Failure { row, slug, cause, scene, expected, bound, question } = failure;
+    let by_hand = match question.timeout {
+        Some(timeout) => format!("{scene}, `grpc-timeout: {timeout}`").replace("–, ", ""),
+        None if question.msg.is_empty() => "`cargo test-client call-echo ''`".into(),
+        None => scene.to_string(),
+    };
+    let reason = if expected.reason.is_empty() { "–" } else { expected.reason };
+    format!("| {row} | `{slug}` | {cause} | {by_hand} | {} | {} | {reason} | {bound} |", expected.code, expected.http)
+}
+
+#[test]
+fn lists_every_failure_as_it_is_tested() {
+    let expected: Vec<String> = FAILURES.iter().map(line).collect();
+    let written: Vec<&str> =
+        FAILURES_MD.lines().filter(|line| line.starts_with("| ") && line.contains(" | `")).collect();
+    assert_eq!(written, expected, "the table should be:\n{}", expected.join("\n"));
+}
+
+#[test]
+fn compares_with_stock_tonic_in_one_command() {
+    let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
+    let output = lab.args(["side-by-side", "--only", "a-two-messages,a-bad-details"]).output().unwrap();
+    let table = String::from_utf8(output.stdout).unwrap();
+    let row = |slug: &str| table.lines().find(|line| line.contains(slug)).unwrap().to_owned();
+    assert!(row("a-two-messages").contains("✓ INTERNAL SERVICE_A_BROKEN"), "{table}");
+    assert!(row("a-two-messages").contains("✗ OK, "), "{table}");
+    assert!(row("a-bad-details").contains("✓ 503 SERVICE_A_UNAVAILABLE"), "{table}");
+    assert!(table.ends_with("of 2:  ours, gRPC 2  ours, JSON 2  stock tonic 0\n"), "{table}");
+    assert_eq!(output.status.code(), Some(0));
+}
