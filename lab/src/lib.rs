@@ -10,6 +10,7 @@
 //! - [`demo`]: eight suites that show what B answers, and why; [`up`]: the pair, to be broken by hand
 //! - [`breaking`]: one failure, made to happen; [`control`]: how it reaches a pair that runs
 //! - [`side_by_side`]: every failure, before our B and before a stock tonic B
+//! - [`experiments`]: many calls, one question, figures
 //! - [`peer`]: one hostile peer, for your own client
 
 pub mod breaking;
@@ -18,6 +19,7 @@ pub mod client;
 pub mod control;
 pub mod crowd;
 pub mod demo;
+pub mod experiments;
 pub mod failures;
 pub mod grpc;
 pub mod http;

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
-use lab::{breaking, demo, peer, program, side_by_side, up};
+use lab::{breaking, demo, experiments, peer, program, side_by_side, up};
 
 /// Both services in one binary: shows them, or runs them for you to break
 #[derive(clap::Parser)]
@@ -22,6 +22,9 @@ enum Command {
     Break(breaking::Args),
     /// Ask our B and a stock tonic B the same, in every row of the failure contract
     SideBySide(side_by_side::Args),
+    /// Measure with many calls
+    #[command(subcommand)]
+    Experiment(experiments::Experiment),
     /// Run one hostile peer until Ctrl-C, for you to point your own gRPC client at
     Peer(peer::Args),
 }
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
                 Command::Up(args) => up::run(&args).await,
                 Command::Break(args) => breaking::run(&args).await,
                 Command::SideBySide(args) => side_by_side::run(&args).await,
+                Command::Experiment(experiment) => experiments::run(&experiment).await,
                 Command::Peer(args) => peer::run(&args).await,
             }
         }),

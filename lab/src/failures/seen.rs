@@ -94,6 +94,15 @@ impl Question {
     }
 }
 
+impl Question {
+    /// Asks over a connection that is there. Errors: no whole answer within `patience`.
+    pub async fn ask_on(self, caller: &Caller, patience: Duration) -> anyhow::Result<Seen> {
+        let timeout = self.timeout.map(|timeout| ("grpc-timeout", timeout));
+        let headers: Vec<_> = timeout.into_iter().collect();
+        Ok(Seen::of_grpc(caller.call_echo(self.msg, &headers, patience).await?))
+    }
+}
+
 impl Seen {
     fn of_grpc(reply: grpc::Reply) -> Self {
         let grpc::Reply { status, headers, echo, took } = reply;

@@ -1,0 +1,71 @@
+//! Callers who leave in the middle of a call: A must see it, and nothing may be left in flight.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use hostile_peer::{EventKind, Peer};
+use tokio::time::timeout;
+
+use super::{Figures, headline, tell};
+use crate::{
+    breaking::print,
+    child::{Child, line_with, value},
+    failures::{Face, Question},
+    program::Program,
+};
+
+/// What is not seen by then never will be.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How soon: from the caller's leaving until B's RST_STREAM is at A.
+pub async fn run(program: &Program, calls: usize) -> anyhow::Result<bool> {
+    headline("caller leaves, A sees it");
+    let peer = Peer::start("stall")?;
+    let flags = ["--listen", "127.0.0.1:0", "--service-a", &peer.url(), "--service-a-timeout", "1m"];
+    let mut b = Child::start(program, "service-b", &flags).await?;
+    let mut all_seen = 0;
+    for face in [Face::Grpc, Face::Json] {
+        let (mut seen, mut after) = (0, Figures::default());
+        for _ in 0..calls / 2 {
+            if let Some(took) = leave(&b, &peer, face).await? {
+                seen += 1;
+                after.add(took.as_secs_f64() * 1000.0);
+            }
+        }
+        tell(&format!("over {face}"), calls / 2, seen, &mut after);
+        all_seen += seen;
+    }
+    let left = in_flight(&mut b).await?;
+    print(&format!("\nok: A saw it. In flight at B afterwards: {left}.\n"));
+    Ok(all_seen == calls / 2 * 2 && left == "0")
+}
+
+/// Calls, and leaves once A has the call; how soon A saw that, if it did.
+async fn leave(b: &Child, peer: &Peer, face: Face) -> anyhow::Result<Option<Duration>> {
+    let question = Question { msg: "hello", timeout: None };
+    let call = tokio::spawn(question.ask(b.address(), face, None));
+    let called = timeout(PATIENCE, sees(peer, |kind| matches!(kind, EventKind::Called { .. }))).await;
+    called.context("A was not called")?;
+    let left = Instant::now();
+    call.abort();
+    let cancelled = timeout(PATIENCE, sees(peer, |kind| *kind == EventKind::Cancelled)).await;
+    Ok(cancelled.ok().map(|at| at.saturating_duration_since(left)))
+}
+
+async fn sees(peer: &Peer, what: impl Fn(&EventKind) -> bool) -> Instant {
+    loop {
+        let event = peer.event().await;
+        if what(&event.kind) {
+            return event.at;
+        }
+    }
+}
+
+/// What B says of itself when it begins to drain.
+async fn in_flight(b: &mut Child) -> anyhow::Result<String> {
+    let mut log = b.log_from_now();
+    b.terminate()?;
+    let line = line_with(&mut log, "state=draining").await?;
+    b.exited().await?;
+    Ok(value(&line, "in_flight=").unwrap_or("unknown").to_owned())
+}
