@@ -27,8 +27,6 @@ pub(crate) struct Session<'a> {
     mute: bool,
     /// The last call's stream: HEADERS of an earlier one are no call, but a request's trailers.
     newest: u32,
-    /// The last stream that a GOAWAY has named: later ones get no answer.
-    last: u32,
     /// How much DATA the client takes now, on the connection and on a new stream.
     window: i64,
     initial_window: i64,
@@ -37,8 +35,8 @@ pub(crate) struct Session<'a> {
 impl<'a> Session<'a> {
     pub(crate) fn new(role: &'a Role, gives_windows: bool) -> Self {
         let (streams, out, window) = (BTreeMap::new(), BytesMut::new(), WINDOW);
-        let (greeted, mute, newest, last) = (false, false, 0, u32::MAX);
-        Session { role, streams, out, greeted, gives_windows, mute, newest, last, window, initial_window: WINDOW }
+        let (greeted, mute, newest) = (false, false, 0);
+        Session { role, streams, out, greeted, gives_windows, mute, newest, window, initial_window: WINDOW }
     }
 
     /// Takes what has arrived as a whole. Errors: it is not HTTP/2.
@@ -82,9 +80,6 @@ impl<'a> Session<'a> {
         if frame.stream > self.newest {
             self.newest = frame.stream;
             let (call, when) = self.role.called();
-            if frame.stream > self.last {
-                return;
-            }
             self.streams.insert(frame.stream, Stream::new(call, when, self.initial_window));
         }
         if let (true, Some(stream)) = (frame.flags & frame::END_STREAM != 0, self.streams.get_mut(&frame.stream)) {
@@ -190,7 +185,6 @@ impl<'a> Session<'a> {
     }
 
     fn go_away(&mut self, last: u32, code: u32) {
-        self.last = last;
         let payload = [last.to_be_bytes(), code.to_be_bytes()].concat();
         frame::put(&mut self.out, frame::GOAWAY, 0, 0, &payload);
     }

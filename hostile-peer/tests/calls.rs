@@ -41,6 +41,11 @@ async fn connect_http2(role: &Role) -> (SendRequest<&'static [u8]>, JoinHandle<E
     (sender, end)
 }
 
+/// How the peer ends a connection, which it must.
+async fn ended(end: JoinHandle<End>) -> End {
+    timeout(Duration::from_secs(100), end).await.unwrap().unwrap()
+}
+
 /// What the calls of one client see, each on a connection of its own.
 async fn calls(role: &Role, count: usize) -> Vec<String> {
     let mut all = Vec::new();
@@ -71,7 +76,7 @@ async fn a_flapping_peer_closes_on_every_nth_call_also_of_one_connection() {
     let (mut sender, end) = connect_http2(&role).await;
     assert_eq!(ask(&mut sender, HELLO).await, HEALTHY);
     assert_eq!(ask(&mut sender, HELLO).await, "lost");
-    assert_eq!(end.await.unwrap(), End::Close);
+    assert_eq!(ended(end).await, End::Close);
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,7 +124,7 @@ async fn a_connection_goes_on_with_the_next_behaviour_on_its_next_call() {
     }
     assert_eq!(role.connections(), 1);
     role.behave("refuse".parse().unwrap());
-    assert_eq!(end.await.unwrap(), End::Close, "a peer that refuses has no connections");
+    assert_eq!(ended(end).await, End::Close, "a peer that refuses has no connections");
 }
 
 #[tokio::test(start_paused = true)]
@@ -129,7 +134,7 @@ async fn a_connection_that_was_spoilt_is_closed_when_the_peer_is_healed() {
         let (_io, end) = connect(&role);
         assert_eq!(role.event().await.kind, EventKind::Connected);
         role.behave("echo".parse().unwrap());
-        assert_eq!(end.await.unwrap(), End::Close, "{name}");
+        assert_eq!(ended(end).await, End::Close, "{name}");
         assert_eq!(role.event().await.kind, EventKind::Closed);
     }
 }

@@ -71,9 +71,14 @@ async fn play(behaviour: Behaviour, at: SocketAddr) -> anyhow::Result<ExitCode> 
     loop {
         tokio::select! {
             event = peer.event() => print(&line(event, from)),
-            _ = signals.next() => return Ok(ExitCode::SUCCESS),
+            _ = signals.next() => break,
         }
     }
+    // What happened before Ctrl-C is told.
+    while let Some(event) = peer.next_event(Duration::ZERO) {
+        print(&line(event, from));
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// `   1204 ms  called (call 3)`
