@@ -1,5 +1,9 @@
 //! What the client says of a call that failed: who decided it, why, and after how long.
 
+use std::time::Duration;
+
+use hostile_peer::{EventKind, Peer};
+
 use crate::{client, digits_out, servers};
 
 #[test]
@@ -75,6 +79,46 @@ fn says_what_it_waited_for_when_the_service_never_was_ready() {
     );
     assert!(ran.stderr.starts_with(&why) && ran.stderr.ends_with(" ms of 300 ms\n"), "{ran:?}");
     assert_eq!((ran.stdout.as_str(), ran.code), ("", 68));
+}
+
+#[test]
+fn waits_for_a_service_that_comes_later() {
+    let peer = Peer::start("close-on-accept").unwrap();
+    let url = peer.url();
+    let client = std::thread::spawn(move || client(["echo", "x", "--service-a", &url, "--wait-for-ready"]));
+    // Its first try has failed by now.
+    while peer.next_event(Duration::from_secs(10)).expect("the client connects").kind != EventKind::Closed {}
+    peer.behave("echo").unwrap();
+    let ran = client.join().unwrap();
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str(), ran.code), ("{\"echo\": \"x\"}\n", "", 0));
+}
+
+#[test]
+fn tells_an_answer_that_it_cannot_believe_by_grpcs_own_code() {
+    for (name, code, number, sentence, details) in [
+        ("http-401-html", "UNAUTHENTICATED", 16, "what answers for service-a at # is not a gRPC server", "HTTP 401"),
+        ("http-503-html", "UNAVAILABLE", 14, "what answers for service-a at # is not a gRPC server", "HTTP 503"),
+        ("two-messages", "UNIMPLEMENTED", 12, "the answer of service-a broke the protocol", "two messages"),
+        ("no-trailers", "UNKNOWN", 2, "the answer of service-a broke the protocol", "no status"),
+        ("rst-8-before-headers", "CANCELLED", 1, "service-a reset the call", "RST_STREAM 8"),
+        ("goaway-0", "UNAVAILABLE", 14, "service-a is going away", "going away"),
+    ] {
+        let peer = Peer::start(name).unwrap();
+        let ran = client(["echo", "x", "--service-a", &peer.url()]);
+        let sentence = sentence.replace('#', &peer.url());
+        let why = format!("{code} ({number}) from test-client: {sentence} ({details}), ");
+        assert!(ran.stderr.starts_with(&why) && ran.stderr.lines().count() == 1, "{name}: {ran:?}");
+        assert_eq!((ran.stdout.as_str(), ran.code), ("", 64 + number), "{name}");
+    }
+}
+
+#[test]
+fn keeps_the_code_of_a_status_whose_details_are_broken() {
+    for (name, code) in [("bad-details", "UNAVAILABLE (14)"), ("bad-message-utf8", "NOT_FOUND (5)")] {
+        let peer = Peer::start(name).unwrap();
+        let ran = client(["echo", "x", "--service-a", &peer.url()]);
+        assert!(ran.stderr.starts_with(&format!("{code} from service-a, ")), "{name}: {ran:?}");
+    }
 }
 
 #[test]
