@@ -1,15 +1,11 @@
 //! `lab break`: makes one row of the failure contract happen, on the running pair or on one of its own, and asks B.
 
-use std::{
-    fmt::Write as _,
-    io::{self, Write as _},
-    process::ExitCode,
-    time::Duration,
-};
+use std::{fmt::Write as _, process::ExitCode};
 
 use crate::{
     control,
-    failures::{Face, Failure, Kind, Scene, Stage, Times, table},
+    failures::{Failure, Kind, Scene, Stage, Times, show, table},
+    print::print,
     program::Program,
     signals::Signals,
 };
@@ -34,11 +30,6 @@ pub struct Args {
     #[arg(long, conflicts_with = "failure")]
     list: bool,
 }
-
-/// An answer that takes longer is none.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// The contract's ε under full load is 100 ms: twice what its bounds say. A debug build is never idle.
-const SLACK: Duration = Duration::from_millis(50);
 
 /// Breaks it, asks, heals it, asks again. Exit code 0 if everything came as the contract says, else 1; 130 after Ctrl-C.
 ///
@@ -66,60 +57,7 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
 async fn on_a_pair_of_its_own(failure: &'static Failure, hold: bool) -> anyhow::Result<bool> {
     let program = Program::this()?.with_defaults();
     let mut stage = Stage::set(program, Kind::Ours, Times::DEFAULT, Scene::Well, [0, 0]).await?;
-    play(&mut stage, failure, hold, print).await
-}
-
-/// Prints, for whoever still reads.
-pub fn print(text: &str) {
-    let _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
-}
-
-/// Plays the failure on both faces and tells how it went. True if everything came as the contract says.
-///
-/// With `hold` it stays broken, and this waits, until it is dropped.
-pub async fn play(stage: &mut Stage, failure: &Failure, hold: bool, tell: impl Fn(&str)) -> anyhow::Result<bool> {
-    tell(&introduction(stage, failure));
-    let mut all_met = true;
-    for face in [Face::Grpc, Face::Json] {
-        stage.change(failure.scene).await?;
-        let (met, line) = match stage.play(failure, face, PATIENCE).await {
-            Ok(seen) => match failure.unmet(&seen, stage.times(), SLACK) {
-                None => (true, seen.to_string()),
-                Some(unmet) => (false, format!("{seen}: {unmet}")),
-            },
-            Err(error) => (false, format!("{error:#}")),
-        };
-        all_met &= met;
-        tell(&format!("  {} {face}  {line}\n", if met { '✓' } else { '✗' }));
-        if hold && face == Face::Json {
-            tell(&what_to_try(stage));
-            std::future::pending::<()>().await;
-        }
-        let after = stage.heal().await?;
-        tell(&format!("           healed: OK after {} ms\n", after.as_millis()));
-    }
-    Ok(all_met)
-}
-
-fn introduction(stage: &mut Stage, failure: &Failure) -> String {
-    let Failure { row, slug, cause, scene, expected, bound, question } = failure;
-    let (a, b) = (stage.a().url(), stage.b().url());
-    let deadline = question.timeout.map_or(String::new(), |timeout| format!("; grpc-timeout: {timeout}"));
-    let from =
-        if expected.hop.is_empty() { String::new() } else { format!(" from {}, {},", expected.hop, expected.reason) };
-    format!(
-        "{slug}: {cause} (row {row}{deadline})\n  A  {a}\n  B  {b}\n  by hand: {}\n  expected: {} ({} over HTTP){from} within {bound}\n",
-        scene.to_string().replace('`', ""),
-        expected.code,
-        expected.http,
-    )
-}
-
-fn what_to_try(stage: &mut Stage) -> String {
-    let b = stage.b().url();
-    format!(
-        "It stays so until Ctrl-C. Try:\n  cargo test-client --service-b {b} call-echo hello\n  curl '{b}/call-echo?msg=hello'\n"
-    )
+    show::play(&mut stage, failure, hold, print).await
 }
 
 fn list() -> String {

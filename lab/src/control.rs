@@ -10,8 +10,8 @@ use tokio::{
 };
 
 use crate::{
-    breaking,
-    failures::{Failure, Stage, table},
+    failures::{Failure, Stage, show, table},
+    print::print,
 };
 
 /// What is sent last: whether everything came as expected.
@@ -83,7 +83,7 @@ impl Wish {
         let tell = |text: &str| drop(to.try_write(text.as_bytes()));
         let mut nothing = [0];
         let played = tokio::select! {
-            played = breaking::play(stage, self.failure, self.hold, tell) => played,
+            played = show::play(stage, self.failure, self.hold, tell) => played,
             // Whoever wished it has gone.
             _ = from.read(&mut nothing) => return stage.heal().await.map(drop),
         };
@@ -115,7 +115,7 @@ pub async fn ask(port_b: u16, slug: &str, hold: bool) -> anyhow::Result<Option<b
             "" => anyhow::bail!("lab up has ended"),
             MET => return Ok(Some(true)),
             UNMET => return Ok(Some(false)),
-            line => breaking::print(line),
+            line => print(line),
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     fmt::Write as _,
-    io::Write as _,
     net::SocketAddr,
     process::ExitCode,
     time::{Duration, Instant},
@@ -12,7 +11,7 @@ use anyhow::Context as _;
 use hostile_peer::{Behaviour, Event, EventKind, Peer, Unknown};
 use service_runtime::cli;
 
-use crate::signals::Signals;
+use crate::{print::print, signals::Signals};
 
 /// How to misbehave, and where.
 #[derive(Debug, clap::Args)]
@@ -104,9 +103,4 @@ fn table() -> String {
         }
     }
     table
-}
-
-fn print(text: &str) {
-    // Whoever stops reading has seen enough.
-    let _ = std::io::stdout().write_all(text.as_bytes());
 }

@@ -3,8 +3,8 @@
 use std::{fmt::Write as _, process::ExitCode, time::Duration};
 
 use crate::{
-    breaking::print,
     failures::{Face, Failure, Kind, Seen, Stage, Times, table},
+    print::print,
     program::Program,
     signals::Signals,
 };

@@ -2,7 +2,6 @@
 
 use std::{
     cell::RefCell,
-    io::Write,
     process::{ExitCode, ExitStatus},
     rc::Rc,
     time::Duration,
@@ -20,6 +19,7 @@ use crate::{
     child::Child,
     control::Ear,
     failures::{Kind, Scene, Stage, Times, table},
+    print::print,
     program::Program,
     signals::Signals,
 };
@@ -59,7 +59,7 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let logs = Logs::default();
     stage.on_start({
         let logs = logs.clone();
-        move |child| logs.print(child)
+        move |child| logs.relay(child)
     });
     watch(&mut stage, &ear, &mut signals).await;
     // B first: its calls may still need A.
@@ -113,9 +113,9 @@ struct Logs(Rc<RefCell<Vec<JoinHandle<()>>>>);
 
 impl Logs {
     /// Prints what `child` logs, from its first line to its last.
-    fn print(&self, child: &mut Child) {
+    fn relay(&self, child: &mut Child) {
         let name = if child.name() == "service-a" { 'A' } else { 'B' };
-        self.0.borrow_mut().push(tokio::spawn(print(name, child.log())));
+        self.0.borrow_mut().push(tokio::spawn(relay(name, child.log())));
     }
 
     /// Waits a moment for the last words.
@@ -124,7 +124,7 @@ impl Logs {
     }
 }
 
-async fn print(name: char, mut log: Receiver<String>) {
+async fn relay(name: char, mut log: Receiver<String>) {
     loop {
         match log.recv().await {
             Ok(line) => say(&format!("{name} | {line}")),
@@ -172,7 +172,6 @@ Ctrl-C ends both.
     )
 }
 
-fn say(text: &str) {
-    // Whoever stops reading has seen enough.
-    let _ = writeln!(std::io::stdout(), "{text}");
+fn say(line: &str) {
+    print(&format!("{line}\n"));
 }

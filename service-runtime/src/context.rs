@@ -12,8 +12,8 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
 
 use crate::{
+    behavior::{Asked, RPC_BEHAVIOR},
     deadline::Deadline,
-    layers::fault::{Asked, RPC_BEHAVIOR},
 };
 
 /// The id that follows a request from hop to hop.

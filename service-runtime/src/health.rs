@@ -97,7 +97,10 @@ mod tests {
     use tonic::Code;
 
     use super::*;
-    use crate::{Service, server::ServerFlags};
+    use crate::{
+        Service,
+        server::{ServerFlags, methods::Methods},
+    };
 
     static SERVICE: Service = Service {
         name: "x",
@@ -120,7 +123,8 @@ mod tests {
     fn process() -> (State, watch::Sender<Phase>) {
         let (phase, phases) = watch::channel(Phase::Serving);
         let flags = Flags::parse_from(["x"]).server;
-        (State(Arc::new(Shared::new(&SERVICE, &flags, Phases(phases)).unwrap())), phase)
+        let methods = Methods::new(&SERVICE, &[]).unwrap();
+        (State(Arc::new(Shared::new(&SERVICE, methods, &flags, Phases(phases)).unwrap())), phase)
     }
 
     fn about(service: &str) -> Request<HealthCheckRequest> {

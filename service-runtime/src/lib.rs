@@ -21,6 +21,7 @@
 //! - [`deadline`]: read, kept, passed on
 //! - [`status`]: causes → codes → HTTP, the contract as tables; [`origin`]: which hop decided, in the error's details
 //! - [`context`]: what the layers and the handler of one call share
+//! - `behavior`: what a call asks to be done to it
 //! - `grpc`, `frames`: what both halves know of gRPC and of HTTP/2
 //! - `health`, `reflection`: the services that every process has
 //! - [`cli`]: from the command line to a running process; [`telemetry`]: what it tells about itself
@@ -35,6 +36,7 @@ pub mod server;
 pub mod status;
 pub mod telemetry;
 
+mod behavior;
 mod frames;
 mod grpc;
 mod health;

@@ -8,9 +8,9 @@ use tokio::time::timeout;
 
 use super::{Figures, headline, tell};
 use crate::{
-    breaking::print,
     child::{Child, line_with, value},
     failures::{Face, Question},
+    print::print,
     program::Program,
 };
 

@@ -8,10 +8,10 @@ use hostile_peer::Peer;
 
 use super::{Figures, headline, tell};
 use crate::{
-    breaking::print,
     child::Child,
     failures::{Face, Question},
     grpc::Caller,
+    print::print,
     program::Program,
 };
 

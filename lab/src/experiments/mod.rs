@@ -6,7 +6,7 @@ mod figures;
 
 use std::process::ExitCode;
 
-use crate::{breaking::print, program::Program, signals::Signals};
+use crate::{print::print, program::Program, signals::Signals};
 use figures::Figures;
 
 /// Which experiment.

@@ -2,13 +2,15 @@
 //!
 //! - [`table`]: THE table: one line a failure, with what a caller of B must get
 //! - [`Scene`]: what is done to A, to B or to the caller; [`Stage`] does it with real processes and hostile peers
-//! - [`Seen`]: what a caller got, on either face
+//! - [`Seen`]: what a caller got, on either face; [`show`]: all of it, told
 
 mod cast;
 mod play;
 mod scene;
 mod seen;
 mod stage;
+
+pub mod show;
 pub mod table;
 
 use std::{fmt, ops::RangeInclusive, time::Duration};

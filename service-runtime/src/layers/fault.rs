@@ -3,9 +3,6 @@
 //! Nothing is obeyed unless a flag says so. All waiting is part of the call's own future, so that a cancel, the deadline
 //! and the end of a drain end it at once. Health and reflection are exempt: a sick process is still alive.
 
-mod asked;
-mod behaviour;
-
 use std::sync::Arc;
 
 use http::{Extensions, HeaderMap, HeaderValue, Request, Response};
@@ -14,12 +11,10 @@ use tokio::time::sleep;
 use tonic::{Code, Status, body::Body};
 use tonic_types::pb;
 
-pub(crate) use asked::{Asked, RPC_BEHAVIOR};
-use behaviour::{Action, Behaviour};
-
 use super::{Handle, answer};
 use crate::{
     Service,
+    behavior::{self, Action, Behaviour},
     context::Call,
     origin::{self, refused},
     server::{Shared, methods::Method},
@@ -46,7 +41,7 @@ pub struct FaultFlags {
 pub struct Always(Vec<Behaviour>);
 
 fn always(text: &str) -> Result<Always, String> {
-    behaviour::read(text).filter(|list| !list.is_empty()).map(Always).ok_or_else(|| {
+    behavior::read(text).filter(|list| !list.is_empty()).map(Always).ok_or_else(|| {
         "expected sleep-<s>, sleep-<n>ms, keep-open, error-code-<n> or succeed-on-retry-attempt-<n>, for a share with :10%"
             .into()
     })
@@ -150,7 +145,7 @@ mod tests {
     /// The code and after how many milliseconds it came.
     async fn outcome(list: &str, previous_attempts: u32) -> (Option<i32>, u128) {
         let began = Instant::now();
-        let code = obey(&behaviour::read(list).unwrap(), previous_attempts).await;
+        let code = obey(&behavior::read(list).unwrap(), previous_attempts).await;
         (code, began.elapsed().as_millis())
     }
 

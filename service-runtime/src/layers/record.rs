@@ -15,8 +15,9 @@ use http_body::{Frame, SizeHint};
 use tonic::{Code, Status, body::Body};
 use tracing::{debug, info};
 
-use super::{Handle, fault::Asked, json::Face};
+use super::{Handle, json::Face};
 use crate::{
+    behavior::Asked,
     context::{BEHAVIOR_IGNORED, Call, REQUEST_ID, SERVED_BY},
     deadline::{Deadline, header_ms},
     origin::Origin,

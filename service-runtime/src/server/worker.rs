@@ -18,7 +18,7 @@ use tokio::{
 };
 use tonic::service::Routes;
 
-use super::{Shared, connection, drain::Phases, stack::stack};
+use super::{Shared, connection, drain::Phases, machinery, stack::stack};
 use crate::{Service, health};
 
 /// Connections on their way from the acceptor to a worker; beyond that the acceptor waits.
@@ -52,9 +52,7 @@ impl Worker {
     ///
     /// For state that is not on the way of a call, such as a log line once a process.
     pub(crate) fn process_wide<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
-        let mut all = self.shared.process_wide.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let one = all.entry(std::any::TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default()));
-        one.clone().downcast().expect("it is stored under its own type")
+        self.shared.process_wide()
     }
 }
 
@@ -97,8 +95,7 @@ async fn run(
     open: Arc<AtomicUsize>,
 ) {
     let shared = worker.shared.clone();
-    let routes = shared.with_machinery(factory(&worker));
-    let stack = Arc::new(stack(&shared, routes));
+    let stack = Arc::new(stack(&shared, machinery::add_to(factory(&worker), &shared)));
     let mut tasks = JoinSet::new();
     loop {
         tokio::select! {

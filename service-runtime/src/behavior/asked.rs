@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::behaviour::{self, Behaviour};
+use super::entry::{self, Behaviour};
 use crate::{Service, status::Refusal};
 
 /// What a caller asks of the services on its call's way.
@@ -26,8 +26,8 @@ impl Asked {
         let values = headers.get_all(RPC_BEHAVIOR).iter().map(|value| value.to_str().unwrap_or("?"));
         let list = values.collect::<Vec<_>>().join(",");
         let last = service.behind.is_none();
-        let mut asked = Asked { too_long: !behaviour::fits(&list), last, ..Asked::default() };
-        for entry in behaviour::entries(&list) {
+        let mut asked = Asked { too_long: !entry::fits(&list), last, ..Asked::default() };
+        for entry in entry::entries(&list) {
             match hop(entry) {
                 Some((name, rest)) if name == service.name => push(&mut asked.own, rest),
                 None if last => push(&mut asked.own, entry),
@@ -39,7 +39,7 @@ impl Asked {
 
     /// What this service is to do. Errors: an entry of its own that it cannot read, or a list that is too long.
     pub fn own(&self) -> Result<Vec<Behaviour>, Refusal> {
-        let own = if self.too_long { None } else { behaviour::read(&self.own) };
+        let own = if self.too_long { None } else { entry::read(&self.own) };
         own.ok_or(Refusal::BadRpcBehavior)
     }
 
