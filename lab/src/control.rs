@@ -1,12 +1,13 @@
 //! How `lab break` reaches a running `lab up`: a line over a socket in a folder that is the user's alone, and what is told
 //! comes back the same way.
 
-use std::{fs, os::unix::fs::DirBuilderExt, path::PathBuf};
+use std::{fs, os::unix::fs::DirBuilderExt, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{UnixListener, UnixStream},
+    time::timeout,
 };
 
 use crate::{
@@ -17,6 +18,9 @@ use crate::{
 /// What is sent last: whether everything came as expected.
 const MET: &str = "+";
 const UNMET: &str = "-";
+
+/// A wish is one line, sent at once.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The ear of a running pair; gone when it is dropped.
 pub struct Ear {
@@ -47,13 +51,11 @@ impl Ear {
         Ok(Ear { listener: UnixListener::bind(&path)?, path })
     }
 
-    /// The next wish that can be understood.
-    pub async fn next(&self) -> Wish {
+    /// Somebody with a wish. Dropped meanwhile, it loses nobody.
+    pub async fn next(&self) -> UnixStream {
         loop {
-            if let Ok((stream, _)) = self.listener.accept().await
-                && let Some(wish) = read(stream).await
-            {
-                return wish;
+            if let Ok((stream, _)) = self.listener.accept().await {
+                return stream;
             }
         }
     }
@@ -65,17 +67,17 @@ impl Drop for Ear {
     }
 }
 
-/// `a-frozen hold`
-async fn read(stream: UnixStream) -> Option<Wish> {
-    let mut stream = BufReader::new(stream);
-    let mut line = String::new();
-    stream.read_line(&mut line).await.ok()?;
-    let mut words = line.split_whitespace();
-    let failure = table::find(words.next()?).ok()?;
-    Some(Wish { failure, hold: words.next() == Some("hold"), stream })
-}
-
 impl Wish {
+    /// Reads `a-frozen hold`; `None` if it comes too late or cannot be understood.
+    pub async fn read(stream: UnixStream) -> Option<Wish> {
+        let mut stream = BufReader::new(stream);
+        let mut line = String::new();
+        timeout(PATIENCE, stream.read_line(&mut line)).await.ok()?.ok()?;
+        let mut words = line.split_whitespace();
+        let failure = table::find(words.next()?).ok()?;
+        Some(Wish { failure, hold: words.next() == Some("hold"), stream })
+    }
+
     /// Plays it on the running pair. However it ends, the pair is healed.
     pub async fn grant(self, stage: &mut Stage) -> anyhow::Result<()> {
         let (mut from, to) = self.stream.into_inner().into_split();

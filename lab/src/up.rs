@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{
     child::Child,
-    control::Ear,
+    control::{Ear, Wish},
     failures::{Kind, Scene, Stage, Times, table},
     print::print,
     program::Program,
@@ -74,15 +74,16 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
 async fn watch(stage: &mut Stage, ear: &Ear, signals: &mut Signals) {
     let mut told = [false; 2];
     loop {
-        let wish = tokio::select! {
+        let stream = tokio::select! {
             (name, status) = stage.ended(told) => {
                 told[usize::from(name == "B")] = true;
                 say(&gone(stage, name, status));
                 continue;
             }
-            wish = ear.next() => wish,
+            stream = ear.next() => stream,
             _ = signals.next() => return,
         };
+        let Some(wish) = Wish::read(stream).await else { continue };
         let granted = tokio::select! {
             granted = wish.grant(stage) => granted,
             _ = signals.next() => return,
