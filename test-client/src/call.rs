@@ -9,14 +9,11 @@ use echo_proto::{
 use http::HeaderMap;
 use serde_json::{Value, json};
 use service_runtime::{
-    client::{Backoff, Checked, Target, connection::Connection},
+    client::{Backoff, Checked, connection::Connection},
     deadline::{self, Deadline},
     status::Cause,
 };
-use tokio::{
-    net::TcpStream,
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 use tonic::{Code, Request, Response, Status};
 
 use crate::{
@@ -119,15 +116,7 @@ async fn connected(args: &Args, never_ready: &mut Option<Cause>) -> Connection {
 
 async fn connect(args: &Args) -> Result<Connection, Cause> {
     let target = args.called().target;
-    match &args.flags.authority {
-        None => Connection::open(target, CONNECT_TIMEOUT).await,
-        Some(authority) => Connection::over(dial(target).await?, authority).await,
-    }
-}
-
-async fn dial(target: &Target) -> Result<TcpStream, Cause> {
-    let addresses: Vec<_> = tokio::net::lookup_host(target.address()).await.map_err(|_| Cause::Unresolved)?.collect();
-    TcpStream::connect(&*addresses).await.map_err(|error| Cause::of_connect(&error))
+    Connection::open(target, args.flags.authority.as_ref().unwrap_or(target), CONNECT_TIMEOUT).await
 }
 
 async fn send(command: &Command, channel: Checked, out: Outgoing<'_>) -> Result<Answer, Status> {

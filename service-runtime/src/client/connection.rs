@@ -12,13 +12,12 @@ use std::{
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     sync::watch,
     time::timeout,
 };
 use tonic::transport::{Channel, Endpoint};
 
-use super::{Checked, Target};
+use super::{Checked, Dial, Target};
 use crate::{
     frames::{Frames, GOAWAY, Head, SETTINGS},
     status::Cause,
@@ -51,14 +50,14 @@ enum Life {
 }
 
 impl Connection {
-    /// Connects to `target` within `patience`: name, TCP, preface and SETTINGS.
-    pub async fn open(target: &Target, patience: Duration) -> Result<Self, Cause> {
-        let opened = timeout(patience, async { Self::over(dial(target).await?, target).await }).await;
+    /// Connects within `patience`: the byte stream, preface and SETTINGS. Calls name `authority`.
+    pub async fn open(dial: &impl Dial, authority: &Target, patience: Duration) -> Result<Self, Cause> {
+        let opened = timeout(patience, async { Self::over(dial.dial().await?, authority).await }).await;
         opened.unwrap_or(Err(Cause::Unreachable("connect timeout")))
     }
 
     /// Makes a connection of a byte stream. Waits for the peer as long as the peer keeps it open.
-    pub async fn over<IO>(io: IO, target: &Target) -> Result<Self, Cause>
+    pub async fn over<IO>(io: IO, authority: &Target) -> Result<Self, Cause>
     where
         IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
@@ -66,7 +65,7 @@ impl Connection {
         let mut once = Some(TokioIo::new(watched));
         // tonic would reconnect by itself, without a pause; the subchannel does that, with one.
         let connector = tower::service_fn(move |_| std::future::ready(once.take().ok_or(Cause::NeverSent)));
-        let endpoint = Endpoint::from(target.uri().clone())
+        let endpoint = Endpoint::from(authority.uri().clone())
             .http2_keep_alive_interval(KEEPALIVE)
             .keep_alive_timeout(KEEPALIVE_ANSWER);
         let lost = |_: tonic::transport::Error| end.get().copied().unwrap_or(Cause::Unreachable("closed"));
@@ -102,22 +101,6 @@ impl Connection {
     pub async fn gone(&self) {
         let _ = self.life.clone().wait_for(|life| *life > Life::Ready).await;
     }
-}
-
-/// Tries the target's addresses one after the other; the last failure counts.
-async fn dial(target: &Target) -> Result<TcpStream, Cause> {
-    let addresses = tokio::net::lookup_host(target.address()).await.map_err(|_| Cause::Unresolved)?;
-    let mut failure = Cause::Unresolved;
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                let _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
-            Err(error) => failure = Cause::of_connect(&error),
-        }
-    }
-    Err(failure)
 }
 
 /// A byte stream that notes what hyper does not tell: the peer's SETTINGS and GOAWAY, and how it ended.

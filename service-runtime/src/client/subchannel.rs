@@ -15,7 +15,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
-    Peer, Target,
+    Dial, Peer, Target,
     backoff::{Backoff, FIRST_PAUSE},
     connection::Connection,
 };
@@ -25,13 +25,14 @@ use crate::status::Cause;
 const LASTING: Duration = FIRST_PAUSE;
 
 /// How to connect.
-#[derive(Clone, Debug)]
-pub(super) struct Connect {
+pub(super) struct Connect<D> {
+    pub dial: D,
+    /// What calls and the log name.
     pub target: Target,
-    /// For name, TCP, preface and SETTINGS together.
+    /// For the byte stream, preface and SETTINGS together.
     pub timeout: Duration,
-    /// The longest pause between two tries.
-    pub max_backoff: Duration,
+    /// Between two tries.
+    pub backoff: Backoff,
 }
 
 /// A target and the connection to it. Dropped, it stops connecting; calls in flight keep their connection.
@@ -70,10 +71,10 @@ pub(super) struct Failure {
 
 impl Subchannel {
     /// Starts connecting. Needs a Tokio runtime.
-    pub fn new(connect: Connect, log: Arc<PeerLog>, peer: Peer) -> Self {
+    pub fn new(connect: Connect<impl Dial>, log: Arc<PeerLog>, peer: Peer) -> Self {
         log.peers().entry(peer.name).or_insert_with(Seen::new);
         let (sender, state) = watch::channel(State::Connecting);
-        let task = tokio::spawn(async move { keep_connected(&connect, &sender, &log, peer).await });
+        let task = tokio::spawn(async move { keep_connected(connect, &sender, &log, peer).await });
         Subchannel { state, task: task.abort_handle() }
     }
 
@@ -98,15 +99,15 @@ impl Drop for Subchannel {
     }
 }
 
-async fn keep_connected(connect: &Connect, state: &watch::Sender<State>, log: &PeerLog, peer: Peer) {
-    let mut backoff = Backoff::new(connect.max_backoff);
+async fn keep_connected(connect: Connect<impl Dial>, state: &watch::Sender<State>, log: &PeerLog, peer: Peer) {
+    let Connect { dial, target, timeout, mut backoff } = connect;
     // Once an outage: more of them would be a way around the backoff.
     let mut second_try = true;
     loop {
-        let cause = match Connection::open(&connect.target, connect.timeout).await {
+        let cause = match Connection::open(&dial, &target, timeout).await {
             Ok(connection) => {
                 if use_up(connection, state, log, peer).await >= LASTING {
-                    backoff = Backoff::new(connect.max_backoff);
+                    backoff.reset();
                     second_try = true;
                     continue;
                 }
@@ -121,7 +122,7 @@ async fn keep_connected(connect: &Connect, state: &watch::Sender<State>, log: &P
         }
         let next_try = Instant::now() + backoff.next_pause();
         state.send_replace(State::TransientFailure(Failure { cause, next_try }));
-        log.failed(peer, cause, &connect.target);
+        log.failed(peer, cause, &target);
         sleep_until(next_try).await;
     }
 }

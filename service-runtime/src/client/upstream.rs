@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tonic::{Code, Request, Response, Status};
 
 use super::{
-    Checked, Peer, Target,
+    Backoff, Checked, Peer, Target,
     backoff::FIRST_PAUSE,
     connection::Connection,
     subchannel::{Connect, Failure, PeerLog, Subchannel},
@@ -39,19 +39,23 @@ pub struct UpstreamConfig {
 
 /// A peer as one worker sees it.
 pub struct Upstream {
-    service: &'static Service,
-    peer: Peer,
-    target: Target,
-    cap: Duration,
-    max_message: usize,
-    subchannel: Subchannel,
+    pub(super) service: &'static Service,
+    pub(super) peer: Peer,
+    pub(super) target: Target,
+    pub(super) cap: Duration,
+    pub(super) max_message: usize,
+    pub(super) subchannel: Subchannel,
 }
 
 impl Upstream {
     /// Starts to connect and keeps connected from then on. Call it in the factory of [`serve`](crate::server::Bound::serve).
     pub fn new(peer: Peer, config: &UpstreamConfig, worker: &Worker) -> Self {
-        let connect =
-            Connect { target: config.target.clone(), timeout: config.connect_timeout, max_backoff: config.max_backoff };
+        let connect = Connect {
+            dial: config.target.clone(),
+            target: config.target.clone(),
+            timeout: config.connect_timeout,
+            backoff: Backoff::new(config.max_backoff),
+        };
         Upstream {
             service: worker.service(),
             peer,
