@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     sync::watch,
-    time::timeout,
+    time::{Sleep, sleep, timeout},
 };
 use tonic::transport::{Channel, Endpoint};
 
@@ -26,6 +26,10 @@ use crate::{
 /// While calls are open: a PING after so long without a frame, and so long for its answer.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 const KEEPALIVE_ANSWER: Duration = Duration::from_secs(3);
+
+/// A peer that takes no byte for so long is as dead as one that answers no PING. hyper would not find out: it has no PING to
+/// send once every call that reached the connection has given up, and a PING could not be written either.
+const STALLED: Duration = KEEPALIVE.saturating_add(KEEPALIVE_ANSWER);
 
 /// What something else than a gRPC server is.
 const NOT_HTTP2: Cause = Cause::NotGrpc("not HTTP/2");
@@ -108,6 +112,8 @@ struct Watched<IO> {
     io: IO,
     frames: Frames,
     heard: bool,
+    /// Until when the peer has to take something, while it does not.
+    stalled: Option<Pin<Box<Sleep>>>,
     life: watch::Sender<Life>,
     end: Arc<OnceLock<Cause>>,
 }
@@ -116,7 +122,8 @@ impl<IO> Watched<IO> {
     fn new(io: IO) -> (Self, watch::Receiver<Life>, Arc<OnceLock<Cause>>) {
         let (life, receiver) = watch::channel(Life::Opening);
         let end = Arc::new(OnceLock::new());
-        (Watched { io, frames: Frames::default(), heard: false, life, end: end.clone() }, receiver, end)
+        let (frames, heard, stalled) = (Frames::default(), false, None);
+        (Watched { io, frames, heard, stalled, life, end: end.clone() }, receiver, end)
     }
 
     fn read(&mut self, bytes: &[u8]) {
@@ -153,15 +160,28 @@ impl<IO> Watched<IO> {
         self.life.send_replace(Life::Closed);
     }
 
-    /// A reset is often seen first by whoever writes.
-    fn wrote(&mut self, result: &io::Result<usize>) {
-        if let Err(error) = result {
-            self.failed(error);
-        }
+    /// What came of writing: a reset is often seen here first, and a peer that takes nothing only here.
+    fn wrote<T>(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        let result = match result {
+            Poll::Ready(result) => {
+                self.stalled = None;
+                result
+            }
+            Poll::Pending => {
+                let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALLED)));
+                ready!(stalled.as_mut().poll(cx));
+                Err(io::ErrorKind::TimedOut.into())
+            }
+        };
+        Poll::Ready(result.inspect_err(|error| self.failed(error)))
     }
 
     fn failed(&mut self, error: &io::Error) {
-        self.ended(if error.kind() == io::ErrorKind::ConnectionReset { "reset" } else { "closed" });
+        self.ended(match error.kind() {
+            io::ErrorKind::ConnectionReset => "reset",
+            io::ErrorKind::TimedOut => "no answer to keepalive",
+            _ => "closed",
+        });
     }
 }
 
@@ -185,9 +205,8 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Watched<IO> {
 
 impl<IO: AsyncWrite + Unpin> AsyncWrite for Watched<IO> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let result = ready!(Pin::new(&mut self.io).poll_write(cx, buf));
-        self.wrote(&result);
-        Poll::Ready(result)
+        let result = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.wrote(cx, result)
     }
 
     fn poll_write_vectored(
@@ -195,9 +214,8 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Watched<IO> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let result = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, bufs));
-        self.wrote(&result);
-        Poll::Ready(result)
+        let result = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.wrote(cx, result)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -205,11 +223,13 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Watched<IO> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        let result = Pin::new(&mut self.io).poll_flush(cx);
+        self.wrote(cx, result)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        let result = Pin::new(&mut self.io).poll_shutdown(cx);
+        self.wrote(cx, result)
     }
 }
 
@@ -272,5 +292,16 @@ mod tests {
             let _open = (!bytes.is_empty()).then_some(peer);
             timeout(Duration::from_secs(1), connection.gone()).await.expect("gone");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_gone_when_the_peer_takes_no_byte_for_as_long_as_keepalive_would_wait() {
+        // As much as it takes until the preface is sent, and less than what follows.
+        let (client, mut peer) = duplex(32);
+        peer.write_all(&SETTINGS_FRAME).await.unwrap();
+        let connection = Connection::over(client, &"service-a:1".parse().unwrap()).await.unwrap();
+        assert!(timeout(STALLED - Duration::from_millis(10), connection.gone()).await.is_err(), "gone too early");
+        timeout(Duration::from_millis(20), connection.gone()).await.expect("gone");
+        assert_eq!(connection.end(), Some(Cause::ConnectionLost("no answer to keepalive")));
     }
 }
