@@ -12,6 +12,9 @@ mod peer;
 mod subchannel;
 mod upstream;
 
+#[cfg(test)]
+mod seeded;
+
 pub use backoff::Backoff;
 pub use check::Checked;
 pub use dial::Dial;
