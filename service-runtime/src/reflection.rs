@@ -16,7 +16,9 @@ pub(crate) fn add_to(routes: Routes, service: &Service) -> Routes {
     let builder = || {
         let known = Builder::configure()
             .register_encoded_file_descriptor_set(service.descriptors)
-            .register_encoded_file_descriptor_set(health::DESCRIPTORS);
+            .register_encoded_file_descriptor_set(health::DESCRIPTORS)
+            // What errors carry: grpcurl reads their details by it.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET);
         // Only what this process offers: a .proto file may describe more.
         let offered = service.services.iter().chain(&MACHINERY);
         offered.fold(known, |builder, name| builder.with_service_name(*name))
