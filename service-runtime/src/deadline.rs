@@ -179,5 +179,22 @@ mod tests {
         )]);
         let deadline = Deadline::read(&headers).unwrap().unwrap();
         assert_eq!(deadline.timeout(), Duration::from_secs(99_999_999 * 3600));
+        let a_year = Duration::from_secs(31_536_000);
+        assert_eq!((deadline.remaining(), Deadline::after(a_year).remaining()), (a_year, a_year));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn takes_a_tie_for_the_cap_because_the_caller_still_has_the_margin() {
+        let cap = Duration::from_secs(2);
+        let (deadline, set_by) = Deadline::for_peer(Some(Deadline::after(cap + MARGIN)), cap);
+        assert_eq!((deadline.remaining(), set_by), (cap, SetBy::Cap));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tells_the_peer_how_long_it_has() {
+        let mut request = tonic::Request::new(());
+        let deadline = Deadline::after(Duration::from_millis(295));
+        deadline.set_on(&mut request);
+        assert_eq!(Deadline::read(request.metadata().as_ref()), Ok(Some(deadline)));
     }
 }

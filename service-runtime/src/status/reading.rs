@@ -70,7 +70,32 @@ impl Cause {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use http::Request;
+    use hyper::client::conn::{http1, http2};
+    use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
     use super::*;
+
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+
+    fn request() -> Request<String> {
+        Request::get("http://service-a/").body(String::new()).unwrap()
+    }
+
+    /// What becomes of a call, the first on its connection, whose peer says SETTINGS and then this frame.
+    async fn caused_by(frame: &[u8]) -> Cause {
+        let (client, mut peer) = duplex(64 * 1024);
+        let (mut sender, connection) = h2::client::handshake(client).await.unwrap();
+        let (answer, _) = sender.send_request(request().map(drop), true).unwrap();
+        tokio::spawn(connection);
+        // The connection's turn: it sends the request.
+        tokio::task::yield_now().await;
+        peer.write_all(&[&SETTINGS, frame].concat()).await.unwrap();
+        Cause::of_error(&answer.await.unwrap_err())
+    }
 
     #[test]
     fn finds_a_cause_again_behind_a_status() {
@@ -115,6 +140,54 @@ mod tests {
         // Made here, not received: neither GOAWAY nor RST_STREAM of the peer's.
         let own = h2::Error::from(h2::Reason::REFUSED_STREAM);
         assert_eq!(Cause::of_error(&own), Cause::Broken(Broken::Http2));
+    }
+
+    #[tokio::test]
+    async fn reads_what_the_peer_says_of_the_stream_and_of_the_connection() {
+        let reset = |reason| [0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, reason];
+        for reason in [2, 7, 8] {
+            assert_eq!(caused_by(&reset(reason)).await, Cause::Reset(reason.into()));
+        }
+        let goaway = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(caused_by(&goaway).await, Cause::GoingAway);
+    }
+
+    #[tokio::test]
+    async fn says_that_the_answer_is_not_http2_where_h2_gives_up_the_stream_or_the_connection() {
+        let status_after_another_header = [0, 0, 6, 1, 4, 0, 0, 0, 1, 0, 1, b'a', 1, b'b', 0x88];
+        let window_update_by_zero = [0, 0, 4, 8, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+        for frame in [&status_after_another_header[..], &window_update_by_zero] {
+            assert_eq!(caused_by(frame).await, Cause::Broken(Broken::Http2), "{frame:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reads_an_unanswered_ping() {
+        let (client, mut peer) = duplex(64 * 1024);
+        peer.write_all(&SETTINGS).await.unwrap();
+        let (interval, answer) = (Duration::from_secs(10), Duration::from_secs(3));
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder.timer(TokioTimer::new()).keep_alive_interval(interval).keep_alive_timeout(answer);
+        let (mut sender, connection) = builder.handshake(TokioIo::new(client)).await.unwrap();
+        tokio::spawn(connection);
+        let error = sender.send_request(request()).await.unwrap_err();
+        assert_eq!(Cause::of_error(&error), Cause::ConnectionLost("no answer to keepalive"));
+    }
+
+    #[tokio::test]
+    async fn tells_a_call_that_was_never_sent_from_one_that_was() {
+        let (client, _peer) = duplex(64 * 1024);
+        let opened = http2::handshake(TokioExecutor::new(), TokioIo::new(client)).await;
+        let (mut sender, connection) = opened.unwrap();
+        drop(connection);
+        let error = sender.send_request(request()).await.unwrap_err();
+        assert_eq!(Cause::of_error(&error), Cause::NeverSent);
+        let (client, mut peer) = duplex(64 * 1024);
+        let (mut sender, connection) = http1::handshake(TokioIo::new(client)).await.unwrap();
+        tokio::spawn(connection);
+        let takes_it_and_closes = async move { peer.read_u8().await.unwrap() };
+        let (answer, _) = tokio::join!(sender.send_request(request()), takes_it_and_closes);
+        assert_eq!(Cause::of_error(&answer.unwrap_err()), Cause::ConnectionLost("closed"));
     }
 
     #[test]

@@ -91,3 +91,16 @@ impl Refusal {
         Row { code, reason, sentence, of_peer: false, no_retry: *self == Refusal::Overloaded }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn asks_not_to_be_retried_only_where_a_retry_would_make_it_worse() {
+        assert!(Refusal::Overloaded.row().no_retry);
+        for refusal in [Refusal::Draining, Refusal::RequestTimeout, Refusal::DeadlinePassed, Refusal::MessageTooLarge] {
+            assert!(!refusal.row().no_retry, "{refusal:?}");
+        }
+    }
+}
