@@ -11,7 +11,7 @@
 //! - [`breaking`]: one failure, made to happen; [`control`]: how it reaches a pair that runs
 //! - [`side_by_side`]: every failure, before our B and before a stock tonic B
 //! - [`experiments`]: many calls, one question, figures
-//! - [`peer`]: one hostile peer, for your own client; [`print`], [`signals`]: standard output, Ctrl-C
+//! - [`peer`]: one hostile peer, for your own client; [`mod@print`], [`signals`]: standard output, Ctrl-C
 
 pub mod breaking;
 pub mod child;
