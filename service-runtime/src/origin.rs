@@ -1,7 +1,7 @@
 //! The origin of a status: which hop decided it, and why. It travels as `google.rpc.ErrorInfo` in
 //! `grpc-status-details-bin`, so that every client that knows gRPC's rich errors can read it.
 
-use std::{borrow::Cow, collections::HashMap, time::Duration};
+use std::{borrow::Cow, collections::HashMap, net::SocketAddr, time::Duration};
 
 use http::{HeaderName, HeaderValue};
 use tonic::{Code, Status, metadata::MetadataMap};
@@ -35,10 +35,23 @@ pub struct Origin {
     pub deadline_ms: Option<u64>,
     /// When a retry makes sense, in milliseconds from the answer.
     pub retry_in_ms: Option<u64>,
+    /// The address of the peer's replica that had the last attempt.
+    pub replica: Option<String>,
+    /// The name of that replica, where it answered.
+    pub instance: Option<String>,
+}
+
+/// Which replica of a peer a failure is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Blame {
+    /// Its address; `None` where none was ready.
+    pub replica: Option<SocketAddr>,
+    /// Its name, where it answered.
+    pub instance: Option<String>,
 }
 
 /// What is known of a failed call to a peer besides its cause.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Facts {
     /// Attempts made.
     pub attempts: u32,
@@ -48,6 +61,8 @@ pub struct Facts {
     pub timeout: Option<Duration>,
     /// Until the peer is tried again.
     pub retry_in: Option<Duration>,
+    /// Which replica had the last attempt.
+    pub blame: Blame,
 }
 
 impl Origin {
@@ -63,6 +78,8 @@ impl Origin {
             attempts: take("attempts").and_then(|n| n.parse().ok()),
             elapsed_ms: take("elapsed_ms").and_then(|n| n.parse().ok()),
             deadline_ms: take("deadline_ms").and_then(|n| n.parse().ok()),
+            replica: take("replica"),
+            instance: take("instance"),
             retry_in_ms: retry.map(millis),
             reason: info.reason,
         })
@@ -76,6 +93,8 @@ impl Origin {
             ("attempts", self.attempts.map(|n| n.to_string())),
             ("elapsed_ms", self.elapsed_ms.map(|n| n.to_string())),
             ("deadline_ms", self.deadline_ms.map(|n| n.to_string())),
+            ("replica", self.replica),
+            ("instance", self.instance),
         ];
         let metadata: HashMap<_, _> =
             pairs.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
@@ -100,6 +119,8 @@ pub fn failed(service: &Service, peer: &Peer, cause: Cause, facts: Facts) -> Sta
         elapsed_ms: Some(millis(facts.elapsed)),
         deadline_ms: facts.timeout.map(millis),
         retry_in_ms: facts.retry_in.map(millis),
+        replica: facts.blame.replica.map(|address| address.to_string()),
+        instance: facts.blame.instance,
     };
     status(&row, &peer.title(), service, origin, None)
 }
@@ -184,6 +205,7 @@ mod tests {
             elapsed: Duration::from_millis(2),
             timeout: None,
             retry_in: Some(Duration::from_millis(640)),
+            blame: Blame { replica: Some(([127, 0, 0, 1], 8080).into()), instance: Some("a-1".into()) },
         };
         let status = failed(&B, &A, Cause::Unreachable("connection refused"), facts);
         assert_eq!(status.code(), Code::Unavailable);
@@ -192,6 +214,7 @@ mod tests {
         assert_eq!((origin.hop.as_str(), origin.reason.as_str()), ("service-b", "SERVICE_A_UNREACHABLE"));
         assert_eq!((origin.details.as_deref(), origin.attempts), (Some("connection refused"), Some(1)));
         assert_eq!((origin.elapsed_ms, origin.deadline_ms, origin.retry_in_ms), (Some(2), None, Some(640)));
+        assert_eq!((origin.replica.as_deref(), origin.instance.as_deref()), (Some("127.0.0.1:8080"), Some("a-1")));
         assert_eq!(status.get_details_error_info().unwrap().domain, "echo.v1");
     }
 
@@ -220,6 +243,7 @@ mod tests {
             elapsed: Duration::MAX,
             timeout: Some(Duration::MAX),
             retry_in: Some(Duration::from_secs(1)),
+            blame: Blame { replica: Some(([127, 0, 0, 1], 8080).into()), instance: Some("x".repeat(256)) },
         };
         let status = failed(&B, &A, Cause::Answered(u32::MAX), facts);
         assert!(status.message().len() + status.details().len() * 4 / 3 < 4096);

@@ -1,16 +1,27 @@
 //! The client half: how a service calls a peer.
 //!
-//! upstream → subchannel → connection → dial, from the call down to the wire; check, on the way back, believes no answer
-//! that is not one.
+//! From the call down to the wire: upstream (the loop: deadline, attempts, retry, budget) → balancer (which replica; resolver,
+//! subset, outlier) → subchannel (connected, or trying) → connection → dial. On the way back, check believes no answer that is
+//! not one.
 
 pub mod connection;
 
 mod backoff;
+mod balancer;
+mod budget;
 mod check;
 mod dial;
+mod endpoint;
+mod outlier;
 mod peer;
+mod peer_log;
+mod replica;
+mod resolver;
+mod retry;
 mod subchannel;
+mod subset;
 mod upstream;
+mod window;
 
 #[cfg(test)]
 mod seeded;
@@ -18,5 +29,6 @@ mod seeded;
 pub use backoff::Backoff;
 pub use check::Checked;
 pub use dial::Dial;
+pub use endpoint::Endpoint;
 pub use peer::{Peer, Target};
 pub use upstream::{Upstream, UpstreamConfig};

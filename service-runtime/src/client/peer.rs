@@ -1,6 +1,6 @@
 //! Who a peer is and where it is.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, net::IpAddr, str::FromStr};
 
 use http::Uri;
 
@@ -42,6 +42,11 @@ impl Target {
     /// `host:port`.
     pub fn authority(&self) -> &str {
         self.uri.authority().map_or("", |authority| authority.as_str())
+    }
+
+    /// Whether the host is an address and not a name.
+    pub(super) fn is_address(&self) -> bool {
+        self.host.parse::<IpAddr>().is_ok()
     }
 
     /// Host and port, for the resolver.

@@ -1,77 +1,110 @@
-//! A call to a peer, from the deadline to the cause of a failure.
+//! A call to a peer, from the deadline to the cause of a failure: the loop that uses all the rest.
 
-use std::time::Duration;
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use http::HeaderValue;
-use tokio::time::Instant;
+use rand::{SeedableRng, rngs::StdRng};
+use tokio::time::{Instant, sleep, timeout};
 use tonic::{Code, Request, Response, Status};
 
 use super::{
     Backoff, Checked, Peer, Target,
     backoff::FIRST_PAUSE,
+    balancer::{Balancer, Making},
+    budget::Budget,
     connection::Connection,
-    subchannel::{Connect, Failure, PeerLog, Subchannel},
+    outlier::Outliers,
+    peer_log::PeerLog,
+    replica::Replica,
+    resolver::Resolver,
+    retry::{self, PREVIOUS_ATTEMPTS, Pushback},
+    subchannel::Failure,
+    subset::Subset,
 };
 use crate::{
     Service,
     context::{Context, PeerCall, SERVED_BY},
     deadline::{self, Deadline, SetBy},
-    origin::{self, Facts},
+    origin::{self, Blame, Facts},
     server::Worker,
-    status::{Cause, Retry},
+    status::{self, Cause},
 };
 
 /// A peer that gives up so close to our own deadline gave up because of it.
 const SAME_MOMENT: Duration = Duration::from_millis(10);
 
+/// The longest that a retry waits for a replica to be ready: its call has had its answer already.
+const RETRY_PATIENCE: Duration = Duration::from_millis(50);
+
 /// Where a peer is and how long to wait for it.
 #[derive(Clone, Debug)]
 pub struct UpstreamConfig {
-    /// Where it listens.
-    pub target: Target,
+    /// Where its replicas listen; a name with many addresses is many replicas.
+    pub targets: Vec<Target>,
     /// The cap on a whole call, whatever the caller's deadline is.
     pub timeout: Duration,
     /// The cap on connecting.
     pub connect_timeout: Duration,
     /// The longest pause between two tries to connect.
     pub max_backoff: Duration,
+    /// The most attempts of one call, the first counted; 1 is no retries.
+    pub retry_attempts: usize,
+    /// The most replicas that a worker connects to.
+    pub subset: usize,
 }
 
 /// A peer as one worker sees it.
 pub struct Upstream {
     pub(super) service: &'static Service,
     pub(super) peer: Peer,
-    pub(super) target: Target,
+    /// What the log calls the peer before a replica is known.
+    pub(super) url: String,
     pub(super) cap: Duration,
     pub(super) max_message: usize,
-    pub(super) subchannel: Subchannel,
+    pub(super) retry_attempts: u32,
+    pub(super) balancer: Balancer,
+    pub(super) budget: Arc<Budget>,
+    /// For the pauses before retries.
+    pub(super) random: Mutex<StdRng>,
 }
 
 impl Upstream {
-    /// Starts to connect and keeps connected from then on. Call it in the factory of [`serve`](crate::server::Bound::serve).
+    /// Starts to look up and to connect, and keeps connected from then on. Call it in the factory of
+    /// [`serve`](crate::server::Bound::serve).
     pub fn new(peer: Peer, config: &UpstreamConfig, worker: &Worker) -> Self {
-        let connect = Connect {
-            dial: config.target.clone(),
-            target: config.target.clone(),
-            timeout: config.connect_timeout,
-            backoff: Backoff::new(config.max_backoff),
+        let UpstreamConfig { connect_timeout, max_backoff, .. } = *config;
+        let resolver =
+            Resolver { targets: config.targets.clone(), timeout: connect_timeout, backoff: Backoff::new(max_backoff) };
+        let making = Making {
+            peer,
+            connect_timeout,
+            max_backoff,
+            log: worker.process_wide::<PeerLog>(),
+            outliers: worker.process_wide::<Outliers>(),
+            subset: Subset::new(config.subset, worker.instance(), worker.index),
         };
         Upstream {
             service: worker.service(),
             peer,
-            target: config.target.clone(),
+            url: config.targets.first().map(Target::to_string).unwrap_or_default(),
             cap: config.timeout,
             max_message: worker.max_message_size(),
-            subchannel: Subchannel::new(connect, worker.process_wide::<PeerLog>(), peer),
+            retry_attempts: u32::try_from(config.retry_attempts).unwrap_or(u32::MAX),
+            balancer: Balancer::new(resolver, making),
+            budget: worker.process_wide::<Budget>(),
+            random: Mutex::new(StdRng::from_rng(&mut rand::rng())),
         }
     }
 
     /// Calls the peer: `attempt` sends `message` over the channel it is given and may check the answer.
     ///
     /// Everything happens within the caller's deadline less a margin, or our own cap, whichever comes first: waiting for
-    /// a connection, sending, headers and body. A call that the peer has not processed is made again (gRFC A6,
-    /// "transparent retries"). Dropping the future cancels the call at the peer. Errors: a status of the failure
-    /// contract, with its origin.
+    /// a connection, sending, headers and body, and more attempts where the contract has them (gRFC A6). Dropping the future
+    /// cancels the call at the peer. Errors: a status of the failure contract, with its origin.
     pub async fn call<Req, Res, Fut>(
         &self,
         context: &Context,
@@ -82,13 +115,14 @@ impl Upstream {
         Req: Clone,
         Fut: Future<Output = Result<Response<Res>, Status>>,
     {
+        self.budget.call();
         let (deadline, set_by) = Deadline::for_peer(context.deadline, self.cap);
         let mut course = Course::default();
         let attempts = self.attempts(context, (deadline, set_by), &mut course, |channel, request: Request<()>| {
             attempt(channel, request.map(|()| message.clone()))
         });
         let outcome = deadline::keep(Some(deadline), attempts).await;
-        let result = outcome.unwrap_or_else(|deadline::Passed| Err(course.passed(set_by)));
+        let result = outcome.unwrap_or_else(|deadline::Passed| Err(course.passed(set_by, &self.balancer)));
         self.note(context, deadline, &course, &result);
         result.map_err(|failed| {
             let facts = Facts {
@@ -96,6 +130,7 @@ impl Upstream {
                 elapsed: context.call.elapsed(),
                 timeout: context.deadline.map(|deadline| deadline.timeout()),
                 retry_in: failed.next_try.map(|at| at.saturating_duration_since(Instant::now())),
+                blame: course.blame(failed.served_by.as_ref()),
             };
             origin::failed(self.service, &self.peer, failed.cause, facts)
         })
@@ -114,30 +149,79 @@ impl Upstream {
     {
         course.begun = true;
         loop {
-            let connection = match self.subchannel.ready().await {
-                Ok(connection) => connection,
-                // A retry that finds nobody is no attempt: the earlier answer stands.
-                Err(failure) => return Err(course.refused.take().unwrap_or_else(|| failure.into())),
-            };
+            let (replica, connection) = self.pick(course).await?;
             let mut request = Request::new(());
-            context.call.pass_on(request.metadata_mut().as_mut());
+            let headers = request.metadata_mut().as_mut();
+            context.call.pass_on(headers);
+            if course.failed > 0 {
+                headers.insert(PREVIOUS_ATTEMPTS, course.failed.into());
+            }
             deadline.set_on(&mut request);
-            course.sent();
-            let sent = attempt(connection.channel(self.max_message), request).await;
+            course.sent(&replica);
+            let at_replica = replica.begin(connection, deadline);
+            let sent = attempt(at_replica.connection.channel(self.max_message), request).await;
             context.call.hear(sent.as_ref().map_or_else(Status::metadata, Response::metadata).as_ref());
             let status = match sent {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    at_replica.ended(None);
+                    return Ok(answer);
+                }
                 Err(status) => status,
             };
+            let connection = at_replica.connection.clone();
             let failed = Failed::of(&status, &connection, deadline, set_by);
-            match failed.cause.transparent_retry() {
-                Retry::NeverSent => {
-                    course.not_sent();
-                    connection.gone().await;
-                }
-                Retry::NotProcessed if course.refused.is_none() => course.refused(failed),
-                _ => return Err(failed),
+            at_replica.ended(Some(failed.cause));
+            self.again(failed, &connection, deadline, course).await?;
+        }
+    }
+
+    /// A replica that is ready. A retry that finds none is no attempt: the earlier answer stands.
+    async fn pick(&self, course: &mut Course) -> Result<(Arc<Replica>, Connection), Failed> {
+        let pick = self.balancer.pick(&course.tried);
+        let picked = match &course.last {
+            // Nobody has processed the call: it may wait like any other.
+            None | Some(Last { transparent: true, .. }) => pick.await,
+            Some(_) => match timeout(RETRY_PATIENCE, pick).await {
+                Ok(picked) => picked,
+                Err(_) => return Err(course.earlier().unwrap_or_else(|| Failed::because(self.balancer.waits_for()))),
+            },
+        };
+        picked.map_err(|failure| course.earlier().unwrap_or_else(|| failure.into()))
+    }
+
+    /// Returns when it is time for the next attempt. Errors: there is none; the failure stands.
+    async fn again(
+        &self,
+        failed: Failed,
+        connection: &Connection,
+        deadline: Deadline,
+        course: &mut Course,
+    ) -> Result<(), Failed> {
+        match failed.cause.transparent_retry() {
+            status::Retry::NeverSent => {
+                course.not_sent();
+                connection.gone().await;
+                return Ok(());
             }
+            status::Retry::NotProcessed if !course.retried_transparently => {
+                course.failed_transparently(failed);
+                return Ok(());
+            }
+            _ => {}
+        }
+        let attempt = (course.failed + 1, self.retry_attempts);
+        let pause = {
+            let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+            retry::pause(failed.cause, failed.pushback, attempt, &mut random)
+        };
+        // Past the deadline nobody waits for it.
+        match pause.filter(|pause| *pause < deadline.remaining()).filter(|_| self.budget.take()) {
+            Some(pause) => {
+                course.failed(failed);
+                sleep(pause).await;
+                Ok(())
+            }
+            None => Err(failed),
         }
     }
 
@@ -153,7 +237,8 @@ impl Upstream {
             Ok(response) => served_by(response.metadata().as_ref()),
             Err(failed) => failed.served_by.clone(),
         };
-        let authority = self.target.authority();
+        let url = course.replica.map_or_else(|| self.url.clone(), |address| format!("http://{address}"));
+        let authority = url.trim_start_matches("http://");
         let cause = result.as_ref().err().map(|failed| match failed.cause {
             cause @ (Cause::Unreachable(_) | Cause::Unresolved | Cause::NotGrpc(_)) => {
                 format!("connect {authority}: {cause}")
@@ -161,17 +246,17 @@ impl Upstream {
             cause => format!("{authority}: {cause}"),
         });
         context.call.note(PeerCall {
-            url: self.target.to_string(),
+            cause,
+            served_by,
             timeout: deadline.timeout(),
             sent: course.sent > 0,
             attempts: course.attempts(),
-            cause,
-            served_by,
+            url,
         });
     }
 }
 
-/// How far a call has come; decides what a passed deadline means.
+/// How far a call has come; decides what a passed deadline means, and what the next attempt is.
 #[derive(Default)]
 struct Course {
     begun: bool,
@@ -179,14 +264,27 @@ struct Course {
     sent: u32,
     /// Whether one is under way.
     sending: bool,
-    /// The attempt that the peer did not process. There is one more after it, not two.
-    refused: Option<Failed>,
+    /// Attempts that failed and were made again, without the transparent one.
+    failed: u32,
+    retried_transparently: bool,
+    /// How the last attempt that went out failed.
+    last: Option<Last>,
+    /// Who has failed this call.
+    tried: Vec<SocketAddr>,
+    /// Who has, or had, the last attempt.
+    replica: Option<SocketAddr>,
+}
+
+struct Last {
+    failed: Failed,
+    transparent: bool,
 }
 
 impl Course {
-    fn sent(&mut self) {
+    fn sent(&mut self, replica: &Replica) {
         self.sent += 1;
         self.sending = true;
+        self.replica = Some(replica.endpoint.address);
     }
 
     /// The connection was gone before the request was on it.
@@ -195,9 +293,24 @@ impl Course {
         self.sending = false;
     }
 
-    fn refused(&mut self, failed: Failed) {
-        self.refused = Some(failed);
+    fn failed_transparently(&mut self, failed: Failed) {
+        self.retried_transparently = true;
+        self.ended(Last { failed, transparent: true });
+    }
+
+    fn failed(&mut self, failed: Failed) {
+        self.failed += 1;
+        self.ended(Last { failed, transparent: false });
+    }
+
+    fn ended(&mut self, last: Last) {
         self.sending = false;
+        self.last = Some(last);
+        self.tried.extend(self.replica);
+    }
+
+    fn earlier(&mut self) -> Option<Failed> {
+        self.last.take().map(|last| last.failed)
     }
 
     /// How many there were; looking for a connection in vain counts as one.
@@ -205,14 +318,18 @@ impl Course {
         self.sent.max(u32::from(self.begun))
     }
 
-    fn passed(&mut self, set_by: SetBy) -> Failed {
+    fn passed(&mut self, set_by: SetBy, balancer: &Balancer) -> Failed {
         match (set_by, self.sending) {
             (SetBy::Caller, _) => Failed::because(Cause::Deadline),
             (SetBy::Cap, true) => Failed::because(Cause::Timeout),
-            (SetBy::Cap, false) => {
-                self.refused.take().unwrap_or_else(|| Failed::because(Cause::Unreachable("connect timeout")))
-            }
+            (SetBy::Cap, false) => self.earlier().unwrap_or_else(|| Failed::because(balancer.waits_for())),
         }
+    }
+
+    /// Which replica it was.
+    fn blame(&self, served_by: Option<&HeaderValue>) -> Blame {
+        let instance = served_by.and_then(|by| by.to_str().ok()).and_then(|by| by.split_once('/'));
+        Blame { replica: self.replica, instance: instance.map(|(_, instance)| instance.to_owned()) }
     }
 }
 
@@ -220,12 +337,13 @@ impl Course {
 struct Failed {
     cause: Cause,
     next_try: Option<Instant>,
+    pushback: Pushback,
     served_by: Option<HeaderValue>,
 }
 
 impl Failed {
     fn because(cause: Cause) -> Self {
-        Failed { cause, next_try: None, served_by: None }
+        Failed { cause, next_try: None, pushback: Pushback::default(), served_by: None }
     }
 
     fn of(status: &Status, connection: &Connection, deadline: Deadline, set_by: SetBy) -> Self {
@@ -242,7 +360,8 @@ impl Failed {
             cause => cause,
         };
         let next_try = cause.soon_worth_a_retry().then(|| Instant::now() + FIRST_PAUSE);
-        Failed { cause, next_try, served_by: served_by(status.metadata().as_ref()) }
+        let headers = status.metadata().as_ref();
+        Failed { cause, next_try, pushback: Pushback::read(headers), served_by: served_by(headers) }
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) struct Shared {
     pub service: &'static Service,
     pub methods: Methods,
     pub phases: Phases,
+    pub instance: String,
     pub served_by: HeaderValue,
     pub faults: Faults,
     /// Calls in flight that count against the limit.
@@ -43,7 +44,8 @@ impl Shared {
             methods,
             phases,
             served_by: HeaderValue::try_from(served_by).context("the instance name cannot be a header")?,
-            faults: Faults::new(&flags.faults, instance),
+            faults: Faults::new(&flags.faults, instance.clone()),
+            instance,
             calls: AtomicUsize::new(0),
             max_calls: flags.max_concurrent_calls,
             max_message: flags.max_message_size,

@@ -37,6 +37,11 @@ impl Worker {
         self.shared.service
     }
 
+    /// The name of this process, as callers see it in `served-by`.
+    pub fn instance(&self) -> &str {
+        &self.shared.instance
+    }
+
     /// Tells whether the process takes calls; for health services.
     pub fn serving(&self) -> impl Fn() -> bool + Send + Sync + use<> {
         let phases = self.shared.phases.clone();

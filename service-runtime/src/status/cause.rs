@@ -178,6 +178,23 @@ impl Cause {
         }
     }
 
+    /// Whether the peer may be asked once more within the call, where retries are configured (gRFC A6): Echo is idempotent,
+    /// and nothing of an answer was passed on.
+    pub(crate) fn configured_retry(&self) -> bool {
+        self.soon_worth_a_retry() && *self != Cause::Reset(8)
+    }
+
+    /// Whether this speaks against the replica that the call went to; `None` where it says nothing about it.
+    pub(crate) fn speaks_against_the_replica(&self) -> Option<bool> {
+        match self {
+            Cause::ConnectionLost(_) | Cause::Timeout | Cause::Http(429 | 502..=504) => Some(true),
+            Cause::Answered(_) => Some(self.code() == Code::Unavailable),
+            // Whether the time was a fair one is for whoever measured it.
+            Cause::Deadline | Cause::NeverSent | Cause::GoingAway | Cause::Reset(7) => None,
+            _ => Some(false),
+        }
+    }
+
     /// Whether it is sensible for our caller to try again soon (`RetryInfo`, `retry-after`).
     pub(crate) fn soon_worth_a_retry(&self) -> bool {
         match self {

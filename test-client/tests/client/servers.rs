@@ -52,12 +52,7 @@ pub fn service_b(service_a: &str) -> Running {
     let (trigger, shutdown) = Shutdown::new();
     let bound = server::bind(args.listen, &args.server).unwrap();
     let url = url(bound.local_addr());
-    let upstream = UpstreamConfig {
-        target: args.service_a.target,
-        timeout: args.service_a.timeout,
-        connect_timeout: args.service_a.connect_timeout,
-        max_backoff: args.service_a.max_backoff,
-    };
+    let upstream = UpstreamConfig::from(args.service_a);
     let routes = move |worker: &_| service_b::routes(worker, Upstream::new(service_b::SERVICE_A, &upstream, worker));
     in_thread(async move { bound.serve(&service_b::SERVICE, routes, shutdown).await.unwrap() });
     Running { url, trigger }

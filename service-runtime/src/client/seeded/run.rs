@@ -1,7 +1,7 @@
 //! Plays one seed: the calls of each phase, then the peer's recovery, then the end of everything.
 
 use std::{
-    sync::{Arc, LazyLock},
+    sync::{Arc, LazyLock, Mutex},
     time::Duration,
 };
 
@@ -23,8 +23,9 @@ use super::{
 use crate::{
     Service,
     client::{
-        Backoff, Peer, Upstream,
-        subchannel::{Connect, Subchannel},
+        Backoff, Endpoint, Peer, Upstream,
+        balancer::{Balancer, Making},
+        subset::Subset,
     },
 };
 
@@ -101,10 +102,28 @@ impl Run {
     fn new(seed: u64, plan: &Plan, net: Net) -> Self {
         let target = "service-a:1".parse::<crate::client::Target>().unwrap();
         let backoff = Backoff::drawn_from(Duration::from_secs(1), StdRng::seed_from_u64(!seed));
-        let connect = Connect { dial: net.clone(), target: target.clone(), timeout: plan.connect_timeout, backoff };
         let peer = Peer { name: "service-a" };
-        let subchannel = Subchannel::new(connect, Arc::default(), peer);
-        let upstream = Upstream { service: &SERVICE, peer, target, cap: plan.cap, max_message: 64 * 1024, subchannel };
+        let making = Making {
+            peer,
+            connect_timeout: plan.connect_timeout,
+            max_backoff: Duration::from_secs(1),
+            log: Arc::default(),
+            outliers: Arc::default(),
+            subset: Subset { size: 1, client: 0 },
+        };
+        let endpoint = Endpoint { target, address: ([127, 0, 0, 1], 1).into() };
+        let upstream = Upstream {
+            service: &SERVICE,
+            peer,
+            url: endpoint.to_string(),
+            cap: plan.cap,
+            max_message: 64 * 1024,
+            // Half of the seeds without retries.
+            retry_attempts: if seed.is_multiple_of(2) { 3 } else { 1 },
+            balancer: Balancer::of(making, [(net.clone(), endpoint, backoff)]),
+            budget: Arc::default(),
+            random: Mutex::new(StdRng::seed_from_u64(seed)),
+        };
         let (calls, records, wrong) = Default::default();
         Run { net, upstream: Arc::new(upstream), calls, records, begun: 0, wrong, tasks: None }
     }

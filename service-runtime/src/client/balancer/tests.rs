@@ -1,0 +1,190 @@
+//! Who gets the calls: replicas over duplex, on a paused clock.
+
+use std::collections::BTreeMap;
+
+use hostile_peer::{Role, serve};
+use tokio::{
+    io::{DuplexStream, duplex},
+    time::{Instant, sleep, timeout},
+};
+
+use super::*;
+use crate::{client::replica::Attempt, deadline::Deadline};
+
+/// A way to a replica: a peer at the other end, or why there is none.
+#[derive(Clone)]
+enum Way {
+    To(Role),
+    Refused,
+    Never,
+}
+
+impl Dial for Way {
+    type IO = DuplexStream;
+
+    async fn dial(&self) -> Result<DuplexStream, Cause> {
+        match self {
+            Way::To(role) => {
+                let (ours, theirs) = duplex(64 * 1024);
+                let role = role.clone();
+                tokio::spawn(async move { serve(theirs, &role).await });
+                Ok(ours)
+            }
+            Way::Refused => Err(Cause::Unreachable("connection refused")),
+            Way::Never => std::future::pending().await,
+        }
+    }
+}
+
+fn to(behaviour: &str) -> Way {
+    Way::To(Role::new(behaviour.parse().unwrap()))
+}
+
+fn address(port: u16) -> SocketAddr {
+    ([127, 0, 0, 1], port).into()
+}
+
+/// Replicas on ports from 1.
+fn balancer(ways: impl IntoIterator<Item = Way>) -> Balancer {
+    let making = Making {
+        peer: Peer { name: "service-a" },
+        connect_timeout: Duration::from_secs(1),
+        max_backoff: Duration::from_secs(1),
+        log: Arc::default(),
+        outliers: Arc::default(),
+        subset: Subset { size: 1000, client: 0 },
+    };
+    let target: crate::client::Target = "service-a:1".parse().unwrap();
+    let replicas = (1..).zip(ways).map(|(port, way)| {
+        let endpoint = Endpoint { target: target.clone(), address: address(port) };
+        (way, endpoint, Backoff::default())
+    });
+    Balancer::of(making, replicas)
+}
+
+/// All that can connect have done so.
+async fn settled(ways: impl IntoIterator<Item = Way>) -> Balancer {
+    let balancer = balancer(ways);
+    sleep(Duration::from_millis(100)).await;
+    balancer
+}
+
+async fn begin(balancer: &Balancer, avoid: &[SocketAddr]) -> Attempt {
+    let (replica, connection) = balancer.pick(avoid).await.unwrap();
+    replica.begin(connection, Deadline::after(Duration::from_secs(1)))
+}
+
+async fn picked(balancer: &Balancer, avoid: &[SocketAddr]) -> u16 {
+    begin(balancer, avoid).await.replica.endpoint.address.port()
+}
+
+/// How often each is picked by a caller who makes one call after the other.
+async fn spread(balancer: &Balancer, calls: usize) -> BTreeMap<u16, usize> {
+    let mut spread = BTreeMap::new();
+    for _ in 0..calls {
+        *spread.entry(picked(balancer, &[]).await).or_insert(0) += 1;
+    }
+    spread
+}
+
+#[tokio::test(start_paused = true)]
+async fn gives_calls_in_turn_where_all_are_equal() {
+    let balancer = settled([to("echo"), to("echo"), to("echo")]).await;
+    assert_eq!(spread(&balancer, 300).await, [(1, 100), (2, 100), (3, 100)].into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn gives_no_call_to_a_replica_that_is_not_ready_while_another_is() {
+    let balancer = settled([Way::Refused, to("echo"), to("silent"), to("http1-400"), Way::Never]).await;
+    assert_eq!(spread(&balancer, 100).await, [(2, 100)].into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn prefers_the_one_with_fewer_calls_in_flight() {
+    let balancer = settled([to("echo"), to("echo")]).await;
+    let first = balancer.replicas.set()[0].clone();
+    let begin = || first.clone().begin(first.subchannel.connection().unwrap(), Deadline::after(Duration::from_secs(1)));
+    let busy = [begin(), begin()];
+    assert_eq!(spread(&balancer, 100).await, [(2, 100)].into());
+    drop(busy);
+    assert_eq!(spread(&balancer, 100).await, [(1, 50), (2, 50)].into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn makes_the_next_attempt_elsewhere_if_there_is_an_elsewhere() {
+    let balancer = settled([to("echo"), to("echo")]).await;
+    for _ in 0..100 {
+        assert_eq!(picked(&balancer, &[address(1)]).await, 2);
+    }
+    let both = picked(&balancer, &[address(1), address(2)]).await;
+    assert!([1, 2].contains(&both));
+}
+
+#[tokio::test(start_paused = true)]
+async fn gives_no_call_to_a_replica_that_keeps_failing_until_it_had_time_to_mend() {
+    let balancer = settled([to("echo"), to("echo")]).await;
+    let mut failures = 0;
+    while failures < 5 {
+        let attempt = begin(&balancer, &[]).await;
+        let fails = attempt.replica.endpoint.address.port() == 1;
+        failures += usize::from(fails);
+        attempt.ended(fails.then_some(Cause::Answered(14)));
+    }
+    assert_eq!(spread(&balancer, 100).await, [(2, 100)].into());
+    // No others: better the sick one than none.
+    assert_eq!(picked(&balancer, &[address(2)]).await, 2, "the healthy one, although it failed this call");
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(spread(&balancer, 100).await, [(1, 50), (2, 50)].into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn takes_a_call_that_ran_out_of_a_fair_time_for_a_failure_and_no_other() {
+    let balancer = settled([to("echo"), to("echo")]).await;
+    for (time, ejected) in [(50, false), (500, true)] {
+        for _ in 0..20 {
+            let (replica, connection) = balancer.pick(&[]).await.unwrap();
+            let is_first = replica.endpoint.address.port() == 1;
+            let attempt = replica.begin(connection, Deadline::after(Duration::from_millis(time)));
+            if is_first {
+                sleep(Duration::from_millis(time)).await;
+                drop(attempt);
+            } else {
+                attempt.ended(None);
+            }
+        }
+        assert_eq!(spread(&balancer, 10).await.contains_key(&1), !ejected, "after {time} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn waits_for_a_first_try_and_for_no_other() {
+    let began = Instant::now();
+    let balancer = balancer([Way::Refused, Way::Never]);
+    // The second is still connecting: a call waits for it, as long as that try lasts.
+    let failure = balancer.pick(&[]).await.map(|_| ()).unwrap_err();
+    assert_eq!((failure.cause, began.elapsed()), (Cause::Unreachable("connection refused"), Duration::from_secs(1)));
+    let at_once = timeout(Duration::from_millis(1), balancer.pick(&[])).await.expect("at once");
+    assert!(at_once.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn tells_the_failure_that_tells_most() {
+    let balancer = settled([Way::Refused, to("http1-400"), Way::Refused]).await;
+    let failure = balancer.pick(&[]).await.map(|_| ()).unwrap_err();
+    assert_eq!(failure.cause, Cause::NotGrpc("not HTTP/2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn keeps_the_connections_of_replicas_that_stay_and_lets_the_others_go() {
+    let balancer = settled([to("echo"), to("echo")]).await;
+    let (kept, gone) = (balancer.replicas.set()[0].clone(), balancer.replicas.set()[1].clone());
+    let in_flight = gone.clone().begin(gone.subchannel.connection().unwrap(), Deadline::after(Duration::from_secs(1)));
+    let never = Failure { cause: Cause::Unresolved, next_try: Instant::now() };
+    balancer.replicas.replace(std::slice::from_ref(&kept.endpoint), never);
+    assert_eq!(spread(&balancer, 10).await, [(1, 10)].into());
+    assert!(Arc::ptr_eq(&balancer.replicas.set()[0], &kept));
+    assert!(!in_flight.connection.is_gone(), "a call in flight may finish");
+    balancer.replicas.replace(&[], never);
+    let failure = balancer.pick(&[]).await.map(|_| ()).unwrap_err();
+    assert_eq!(failure.cause, Cause::Unresolved);
+}

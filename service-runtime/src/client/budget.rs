@@ -1,0 +1,50 @@
+//! How many retries a process may make: few enough that a peer in trouble does not get more to do for it.
+
+use super::window::{Counts, Window};
+
+/// Retries beyond the share of calls; a process with few calls may retry too.
+const RESERVE: u32 = 10;
+/// One retry for so many calls.
+const CALLS_A_RETRY: u32 = 10;
+
+/// Attempts stay below 1.10 × calls + 10 in any ten seconds, over all workers.
+#[derive(Debug, Default)]
+pub(super) struct Budget {
+    calls: Window,
+    retries: Window,
+}
+
+impl Budget {
+    /// Counts a call, which earns a share of a retry.
+    pub fn call(&self) {
+        self.calls.count(false);
+    }
+
+    /// Takes one retry, if there is one.
+    pub fn take(&self) -> bool {
+        let allowed = allows(self.calls.counts(), self.retries.counts());
+        if allowed {
+            self.retries.count(false);
+        }
+        allowed
+    }
+}
+
+fn allows(calls: Counts, retries: Counts) -> bool {
+    retries.all < calls.all / CALLS_A_RETRY + RESERVE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn allows_ten_retries_and_one_for_ten_calls() {
+        let budget = Budget::default();
+        (0..100).for_each(|_| budget.call());
+        let taken = (0..100).filter(|_| budget.take()).count();
+        assert_eq!(taken, 20);
+        tokio::time::advance(std::time::Duration::from_secs(12)).await;
+        assert_eq!((0..100).filter(|_| budget.take()).count(), 10);
+    }
+}

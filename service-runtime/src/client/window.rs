@@ -1,0 +1,108 @@
+//! Counts over the last ten seconds, without a lock: for all workers of a process.
+
+use std::sync::{
+    LazyLock,
+    atomic::{AtomicU64, Ordering},
+};
+
+use tokio::time::Instant;
+
+/// One more bucket than the window has seconds: the oldest is on its way out.
+const BUCKETS: usize = SECONDS as usize + 1;
+const SECONDS: u32 = 10;
+
+/// Two counts a second, `all` and `marked`, packed with the second that they belong to.
+#[derive(Debug, Default)]
+pub(super) struct Window([AtomicU64; BUCKETS]);
+
+/// What happened within a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub all: u32,
+    pub marked: u32,
+}
+
+/// The seconds since the first use.
+fn second() -> u32 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u32::try_from(START.elapsed().as_secs()).unwrap_or(u32::MAX)
+}
+
+impl Window {
+    /// Counts one, now.
+    pub fn count(&self, marked: bool) {
+        self.count_at(second(), marked);
+    }
+
+    /// The last ten seconds, and the second under way.
+    pub fn counts(&self) -> Counts {
+        self.counts_at(second())
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.0.iter().for_each(|bucket| bucket.store(0, Ordering::Relaxed));
+    }
+
+    fn count_at(&self, now: u32, marked: bool) {
+        let bucket = &self.0[now as usize % BUCKETS];
+        let counted = |packed| {
+            let (second, counts) = unpack(packed);
+            let Counts { all, marked: so_far } = if second == now { counts } else { Counts::default() };
+            Some(pack(now, Counts { all: all + 1, marked: so_far + u32::from(marked) }))
+        };
+        // It is tried until it holds.
+        let _ = bucket.fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted);
+    }
+
+    fn counts_at(&self, now: u32) -> Counts {
+        let recent = |bucket: &AtomicU64| {
+            let (second, counts) = unpack(bucket.load(Ordering::Relaxed));
+            (now.wrapping_sub(second) <= SECONDS).then_some(counts)
+        };
+        let sum = |sum: Counts, next: Counts| Counts { all: sum.all + next.all, marked: sum.marked + next.marked };
+        self.0.iter().filter_map(recent).fold(Counts::default(), sum)
+    }
+}
+
+/// 20 bits of seconds (twelve days, then they come again), 22 of each count.
+const COUNT_BITS: u32 = 22;
+const COUNT: u64 = (1 << COUNT_BITS) - 1;
+
+fn pack(second: u32, Counts { all, marked }: Counts) -> u64 {
+    let count = |count: u32| u64::from(count).min(COUNT);
+    u64::from(second) << (2 * COUNT_BITS) | count(all) << COUNT_BITS | count(marked)
+}
+
+fn unpack(packed: u64) -> (u32, Counts) {
+    let count = |shift: u32| (packed >> shift & COUNT) as u32;
+    let second = (packed >> (2 * COUNT_BITS)) as u32;
+    (second, Counts { all: count(COUNT_BITS), marked: count(0) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_ten_seconds_and_the_one_under_way() {
+        let window = Window::default();
+        window.count_at(100, true);
+        window.count_at(100, false);
+        window.count_at(105, false);
+        assert_eq!(window.counts_at(105), Counts { all: 3, marked: 1 });
+        assert_eq!(window.counts_at(110), Counts { all: 3, marked: 1 });
+        assert_eq!(window.counts_at(111), Counts { all: 1, marked: 0 });
+        assert_eq!(window.counts_at(116), Counts::default());
+        window.count_at(111, true);
+        assert_eq!(window.counts_at(111), Counts { all: 2, marked: 1 });
+        window.clear();
+        assert_eq!(window.counts_at(111), Counts::default());
+    }
+
+    #[test]
+    fn packs_what_it_counts() {
+        let counts = Counts { all: 4_000_000, marked: 12 };
+        assert_eq!(unpack(pack(1_000_000, counts)), (1_000_000, counts));
+    }
+}
