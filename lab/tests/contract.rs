@@ -72,13 +72,38 @@ async fn rows_7_14_and_21_ask_not_to_be_retried_where_that_would_make_it_worse()
 }
 
 #[tokio::test]
-async fn row_4_says_that_it_tried_twice_where_a_took_neither_call() {
-    for name in ["goaway-0", "rst-7-before-headers"] {
-        let peer = Peer::start(name).unwrap();
-        let b = b_before(&peer, &[]).await;
-        let seen = HELLO.ask(b.address(), Face::Grpc, None).await.unwrap();
-        is(&seen, "UNAVAILABLE", 503, "SERVICE_A_UNREACHABLE");
-        assert_eq!((seen.attempts, peer.calls()), (Some(2), 2), "{name}: {seen}");
+async fn tries_as_often_as_the_contract_says_and_tells_how_often() {
+    // A transparent retry where A did not process the call, and two more where retries make sense. A connection that does not
+    // last is replaced at once only once: a retry that finds none is no attempt.
+    for (name, with_retries, without) in [
+        ("goaway-0", 2..=4, 2),
+        ("rst-7-before-headers", 4..=4, 2),
+        ("close-before-headers", 2..=3, 1),
+        ("half-message-then-reset", 2..=3, 1),
+        ("http-503-html", 3..=3, 1),
+        ("status-14", 3..=3, 1),
+        ("pushback-0", 3..=3, 1),
+        ("pushback-negative", 1..=1, 1),
+        ("pushback-abc", 1..=1, 1),
+        ("http-429-html", 1..=1, 1),
+        ("status-8", 1..=1, 1),
+        ("status-5", 1..=1, 1),
+        ("rst-2-before-headers", 1..=1, 1),
+        ("rst-8-before-headers", 1..=1, 1),
+        ("two-messages", 1..=1, 1),
+        ("stall", 1..=1, 1),
+    ] {
+        for (attempts, flag) in [(with_retries, "--retry-attempts=3"), (without..=without, "--retry-attempts=1")] {
+            for face in [Face::Grpc, Face::Json] {
+                let peer = Peer::start(name).unwrap();
+                let b = b_before(&peer, &["--workers=1", "--service-a-timeout=500ms", flag]).await;
+                let seen = HELLO.ask(b.address(), face, None).await.unwrap();
+                assert!(attempts.contains(&peer.calls()), "{name} {flag}, {face}: {} calls, {seen}", peer.calls());
+                // Over HTTP nobody is told.
+                let told = seen.attempts.map_or(peer.calls(), |told| told as usize);
+                assert_eq!(told, peer.calls(), "{name} {flag}: {seen}");
+            }
+        }
     }
 }
 

@@ -37,7 +37,7 @@ fn expected(name: &str) -> &'static [Expected] {
     let number: u32 = name.split('-').find_map(|word| word.parse().ok()).unwrap_or_default();
     match name {
         "echo" | "encoding-named-only" | "settings-late" | "flap-3" | "flap-20" => &[OK],
-        "goaway-once" | "refuse-stream-once" | "goaway-then-answer" => &[OK],
+        "goaway-once" | "refuse-stream-once" | "goaway-then-answer" | "unavailable-once" => &[OK],
         "flap-1" => &[LOST],
         "refuse" | "vanish" | "silent" => &[UNREACHABLE],
         "close-on-accept" | "reset-on-accept" | "close-after-preface" | "reset-after-preface" => &[UNREACHABLE],
@@ -49,7 +49,7 @@ fn expected(name: &str) -> &'static [Expected] {
         "goaway-then-close" | "goaway-error-then-close" => &[LOST],
         "no-content-type" | "content-type-json" => &[NOT_GRPC],
         "status-5-after-message" | "bad-message-percent" | "bad-message-utf8" | "long-message" => &[ERROR],
-        "bad-details" | "unavailable-once" => &[SAYS_SO],
+        "bad-details" => &[SAYS_SO],
         "status-0" | "status-abc" | "status-empty" | "status-negative" | "status-twice" => &[BROKEN],
         "no-status" | "no-trailers" | "big-headers" => &[BROKEN],
         "http-503-grpc-status-0" => &[BROKEN],
@@ -98,7 +98,8 @@ fn longest(name: &str) -> Duration {
     match name {
         "vanish" | "silent" | "settings-late" => CAP,
         _ if silent => CAP,
-        _ => Duration::from_millis(100),
+        // One round trip, and 60 ms of pauses where it is asked again.
+        _ => Duration::from_millis(110),
     }
 }
 

@@ -71,17 +71,23 @@ pub(super) async fn start_b(
     scene: Scene,
     port: u16,
 ) -> anyhow::Result<Child> {
-    // A peer that answers no PING is given up by the keepalive; a cap below it would come first.
-    let cap = if scene == Scene::Peer("no-ping") { Duration::from_secs(60) } else { times.cap };
+    // A peer that answers no PING is given up by the keepalive; a cap below it would come first, and a retry has the same
+    // before it again.
+    let half_open = scene == Scene::Peer("no-ping");
+    let cap = if half_open { Duration::from_secs(60) } else { times.cap };
     let (cap, connect) = (cap.as_millis().to_string(), times.connect.as_millis().to_string());
     let (cap_ms, connect_ms, listen) = (format!("{cap}ms"), format!("{connect}ms"), format!("127.0.0.1:{port}"));
     let common = ["--listen", &listen, "--service-a", a];
     let ours = ["--fault-injection", "--service-a-timeout", &cap_ms];
     let connect_flag = ["--service-a-connect-timeout", &connect_ms];
     let stock = ["--service-a-timeout-ms", &cap, "--service-a-connect-timeout-ms", &connect];
-    let full: &[&str] = if scene == Scene::Full { &["--max-concurrent-calls", "1"] } else { &[] };
+    let more: &[&str] = match scene {
+        Scene::Full => &["--max-concurrent-calls", "1"],
+        _ if half_open => &["--retry-attempts", "1"],
+        _ => &[],
+    };
     match kind {
-        Kind::Ours => Child::start(program, "service-b", &[&common[..], &ours, &connect_flag, full].concat()).await,
+        Kind::Ours => Child::start(program, "service-b", &[&common[..], &ours, &connect_flag, more].concat()).await,
         Kind::Stock => Child::start(program, STOCK_TONIC, &[&common[..], &stock].concat()).await,
     }
     .context("B")
