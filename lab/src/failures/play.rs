@@ -99,7 +99,7 @@ impl Stage {
         self.b_has_it().await?;
         let start = Instant::now();
         call.abort();
-        let line = line_with(&mut log, "endpoint=/echo").await?;
+        let line = line_with(&mut log, "code=CANCELLED").await?;
         let word = |key| value(&line, key).unwrap_or_default().to_owned();
         let http = word("http=").parse().ok();
         Ok(Seen { code: word("code="), http, took: start.elapsed(), ..Seen::default() })

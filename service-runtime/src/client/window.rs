@@ -1,9 +1,6 @@
 //! Counts over the last ten seconds, without a lock: for all workers of a process.
 
-use std::sync::{
-    LazyLock,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 
@@ -12,8 +9,11 @@ const BUCKETS: usize = SECONDS as usize + 1;
 const SECONDS: u32 = 10;
 
 /// Two counts a second, `all` and `marked`, packed with the second that they belong to.
-#[derive(Debug, Default)]
-pub(super) struct Window([AtomicU64; BUCKETS]);
+#[derive(Debug)]
+pub(super) struct Window {
+    since: Instant,
+    buckets: [AtomicU64; BUCKETS],
+}
 
 /// What happened within a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,30 +22,34 @@ pub(super) struct Counts {
     pub marked: u32,
 }
 
-/// The seconds since the first use.
-fn second() -> u32 {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    u32::try_from(START.elapsed().as_secs()).unwrap_or(u32::MAX)
+impl Default for Window {
+    fn default() -> Self {
+        Window { since: Instant::now(), buckets: Default::default() }
+    }
 }
 
 impl Window {
     /// Counts one, now.
     pub fn count(&self, marked: bool) {
-        self.count_at(second(), marked);
+        self.count_at(self.second(), marked);
     }
 
     /// The last ten seconds, and the second under way.
     pub fn counts(&self) -> Counts {
-        self.counts_at(second())
+        self.counts_at(self.second())
     }
 
     /// Forgets everything.
     pub fn clear(&self) {
-        self.0.iter().for_each(|bucket| bucket.store(0, Ordering::Relaxed));
+        self.buckets.iter().for_each(|bucket| bucket.store(0, Ordering::Relaxed));
+    }
+
+    fn second(&self) -> u32 {
+        u32::try_from(self.since.elapsed().as_secs()).unwrap_or(u32::MAX)
     }
 
     fn count_at(&self, now: u32, marked: bool) {
-        let bucket = &self.0[now as usize % BUCKETS];
+        let bucket = &self.buckets[now as usize % BUCKETS];
         let counted = |packed| {
             let (second, counts) = unpack(packed);
             let Counts { all, marked: so_far } = if second == now { counts } else { Counts::default() };
@@ -61,7 +65,7 @@ impl Window {
             (now.wrapping_sub(second) <= SECONDS).then_some(counts)
         };
         let sum = |sum: Counts, next: Counts| Counts { all: sum.all + next.all, marked: sum.marked + next.marked };
-        self.0.iter().filter_map(recent).fold(Counts::default(), sum)
+        self.buckets.iter().filter_map(recent).fold(Counts::default(), sum)
     }
 }
 
