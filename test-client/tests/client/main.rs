@@ -4,6 +4,8 @@
 
 mod expectations;
 mod failures;
+mod load;
+mod load_truth;
 mod outputs;
 mod servers;
 mod usage;
