@@ -26,7 +26,7 @@ pub async fn open(worker: &Rc<Worker>, rate: f64) {
     let (schedule, calls) = schedule(worker, rate);
     let pacer = Pacer::start(schedule);
     let most = worker.share(worker.shared.load.concurrency());
-    let mut n = 0;
+    let (mut n, mut queued) = (0, 0);
     while n < calls {
         let (intended, now) = (schedule.intended(n), Instant::now());
         if intended > now {
@@ -38,6 +38,10 @@ pub async fn open(worker: &Rc<Worker>, rate: f64) {
             worker.give_up(intended);
             n += 1;
         } else {
+            if queued <= n {
+                worker.queue(intended);
+                queued = n + 1;
+            }
             tokio::select! {
                 () = worker.ended() => {}
                 () = pacer.tick() => {}

@@ -38,6 +38,8 @@ pub fn json(report: &Report, failed: &[String]) -> Value {
         "latency_ms": latencies(&report.all),
         "ok_latency_ms": latencies(&tally.ok),
         "failed_latency_ms": latencies(&tally.failed),
+        "queued": tally.queued,
+        "busy_percent": tally.busy * 100.0,
         "lag_ms": latencies(&tally.lag),
         "histogram": report.all.bins().iter().map(|bin| {
             json!({"up_to_ms": number_of_ms(bin.up_to), "calls": bin.count})

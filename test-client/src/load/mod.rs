@@ -4,6 +4,7 @@
 
 pub mod args;
 
+mod busy;
 mod caller;
 mod fail_if;
 mod html;

@@ -8,7 +8,7 @@ use super::{
     outcome::Outcome,
     schedule::span,
     tally::{Instance, Tally},
-    units::number_of_ms,
+    units::ms,
 };
 use crate::args::Args;
 
@@ -16,6 +16,8 @@ use crate::args::Args;
 const LAG_THAT_MATTERS: Duration = Duration::from_millis(10);
 /// Nor is one that reaches less than this share of the rate.
 const RATE_THAT_MATTERS: f64 = 0.99;
+/// Nor is one that hardly ever waits.
+const BUSY_THAT_MATTERS: f64 = 0.9;
 
 /// Everything that is known once the calls have ended.
 pub struct Report {
@@ -101,24 +103,24 @@ impl Report {
 
     /// What somebody should know before believing the numbers; empty where there is nothing.
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
-        if self.interrupted {
-            let unfinished = self.tally.unfinished;
-            warnings.push(format!("ended early by a signal, with {unfinished} calls under way"));
-        }
-        if self.tally.not_started > 0 {
-            let concurrency = self.load.concurrency();
-            let calls = self.tally.not_started;
-            warnings.push(format!("{calls} calls could not start within the timeout: {concurrency} were in flight"));
-        }
-        if let Some(rate) = self.load.rate.filter(|rate| self.rate() < rate * RATE_THAT_MATTERS) {
-            let share = self.rate() * 100.0 / rate;
-            warnings.push(format!("the load was {share:.0} % of what was asked for"));
-        }
-        if let Some(lag) = self.tally.lag.at(0.99).filter(|lag| *lag > LAG_THAT_MATTERS) {
-            let lag = number_of_ms(lag);
-            warnings.push(format!("1 % of the calls started {lag} ms late or later: this machine, or --concurrency"));
-        }
-        warnings
+        let Tally { unfinished, not_started, queued, busy, lag, .. } = &self.tally;
+        let concurrency = self.load.concurrency();
+        let warn = |when: bool, what: String| when.then_some(what);
+        let rate = self.load.rate.map_or(1.0, |asked| self.rate() / asked);
+        let lag = lag.at(0.99).unwrap_or_default();
+        [
+            warn(self.interrupted, format!("ended early by a signal, with {unfinished} calls under way")),
+            warn(rate < RATE_THAT_MATTERS, format!("the load was {:.0} % of what was asked for", rate * 100.0)),
+            warn(
+                *not_started > 0,
+                format!("{not_started} calls waited for their start until the timeout, and gave up"),
+            ),
+            warn(*queued > 0, format!("{queued} calls had to wait for one of the {concurrency} in flight to end")),
+            warn(lag > LAG_THAT_MATTERS, format!("1 % of the calls started {} ms too late, or later", ms(lag))),
+            warn(*busy > BUSY_THAT_MATTERS, format!("the generator was at work {:.0} % of the time", busy * 100.0)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 }

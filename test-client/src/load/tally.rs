@@ -46,6 +46,10 @@ pub struct Tally {
     pub lost: u64,
     /// Calls that were still under way when somebody pressed Ctrl-C.
     pub unfinished: u64,
+    /// Calls that waited for another one to end, since too many were in flight.
+    pub queued: u64,
+    /// How much of its time the busiest thread was at work, from 0 to 1.
+    pub busy: f64,
     /// When the last call started, from the beginning.
     pub last_start: Duration,
     /// When the last call ended, from the beginning.
@@ -75,6 +79,8 @@ impl Tally {
             not_started: 0,
             lost: 0,
             unfinished: 0,
+            queued: 0,
+            busy: 0.0,
             last_start: Duration::ZERO,
             last_end: Duration::ZERO,
         }
@@ -117,6 +123,8 @@ impl Tally {
         self.not_started += other.not_started;
         self.lost += other.lost;
         self.unfinished += other.unfinished;
+        self.queued += other.queued;
+        self.busy = self.busy.max(other.busy);
         self.last_start = self.last_start.max(other.last_start);
         self.last_end = self.last_end.max(other.last_end);
     }

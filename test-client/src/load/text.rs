@@ -38,12 +38,13 @@ fn head(report: &Report) -> String {
 
 fn kind(report: &Report) -> String {
     let load = report.load;
-    let (connections, threads) = (load.connections, load.threads);
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let (connections, threads) = (count(load.connections, "connection"), count(load.threads, "thread"));
     let kind = match load.rate {
         Some(rate) => format!("open loop of {rate} calls/s"),
-        None => format!("closed loop of {} callers", load.concurrency()),
+        None => format!("closed loop of {}", count(load.concurrency(), "caller")),
     };
-    format!("{kind}, {connections} connections, {threads} threads, {} B", load.size)
+    format!("{kind}, {connections}, {threads}, {} B", load.size)
 }
 
 fn latencies(report: &Report) -> String {
@@ -52,9 +53,13 @@ fn latencies(report: &Report) -> String {
     table.extend(QUANTILES.map(|(name, _)| format!("{name:>10}")));
     table.push('\n');
     let tally = &report.tally;
-    let rows = [("all", &report.all), ("ok", &tally.ok), ("failed", &tally.failed), ("own lag", &tally.lag)];
-    table.extend(rows.iter().filter(|(_, of)| of.count() > 0).map(|(name, of)| row(name, of)));
-    table
+    let mut rows = vec![("all", &report.all)];
+    if tally.failed.count() > 0 {
+        rows.extend([("ok", &tally.ok), ("failed", &tally.failed)]);
+    }
+    rows.push(("own lag", &tally.lag));
+    table.extend(rows.iter().map(|(name, of)| row(name, of)));
+    table + &format!("  own work       {:>9.0} % of the time of the busiest thread\n", tally.busy * 100.0)
 }
 
 fn row(name: &str, latencies: &Latencies) -> String {

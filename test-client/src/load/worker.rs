@@ -16,6 +16,7 @@ use tokio::{
 
 use super::{
     args::LoadArgs,
+    busy::Busy,
     caller::Caller,
     links::Links,
     live::Glimpse,
@@ -91,6 +92,7 @@ impl Worker {
 
     async fn run(self: Rc<Self>) -> Tally {
         let showing = tokio::task::spawn_local(self.clone().show());
+        let busy = Busy::now();
         let mut stop = self.shared.stop.clone();
         let finished = async {
             match self.shared.load.rate {
@@ -104,11 +106,12 @@ impl Worker {
             _ = stop.wait_for(|stop| *stop) => true,
         };
         showing.abort();
-        self.finish(stopped)
+        self.finish(stopped, busy.share())
     }
 
-    fn finish(&self, stopped: bool) -> Tally {
+    fn finish(&self, stopped: bool, busy: f64) -> Tally {
         let mut tally = self.tally.borrow().clone();
+        tally.busy = busy;
         let left = u64::try_from(self.in_flight.get()).unwrap_or(u64::MAX);
         if stopped { &mut tally.unfinished } else { &mut tally.lost }.clone_from(&left);
         tally
@@ -159,6 +162,12 @@ impl Worker {
     pub fn give_up(&self, intended: Instant) {
         let mut tally = self.tally.borrow_mut();
         tally.not_started += u64::from(tally.counts(intended));
+    }
+
+    /// A call that was to start at `intended` and waits for another one to end.
+    pub fn queue(&self, intended: Instant) {
+        let mut tally = self.tally.borrow_mut();
+        tally.queued += u64::from(tally.counts(intended));
     }
 
     /// This thread's part of `n`; the first threads take what is left over.
