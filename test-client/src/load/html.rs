@@ -7,7 +7,7 @@ use tonic::Code;
 
 use super::{
     report::Report,
-    svg::{self, Bars, Line, Marks},
+    svg::{self, Bars, Line, Scale},
     text,
     units::number_of_ms,
 };
@@ -64,7 +64,7 @@ fn over_time(report: &Report) -> String {
 /// The further to the right, the rarer: each mark is a tenth of the calls beyond the one before it.
 fn by_percentile(report: &Report) -> String {
     let marks = [("0", 0.0), ("90 %", 1.0), ("99 %", 2.0), ("99.9 %", 3.0), ("99.99 %", 4.0)];
-    let marks: Marks = marks.map(|(text, nines)| (nines, text.to_owned())).into();
+    let scale = Scale { end: 4.0, marks: marks.map(|(text, nines)| (nines, text.to_owned())).into() };
     let steps = (0_u32..=80).map(|step| f64::from(step) / 20.0);
     let line = |name: &str, latencies: &super::latency::Latencies| {
         let at = |nines: f64| Some((nines, number_of_ms(latencies.at(1.0 - 10_f64.powf(-nines))?)));
@@ -74,7 +74,7 @@ fn by_percentile(report: &Report) -> String {
     if report.errors() > 0 {
         lines.extend([line("ok", &report.tally.ok), line("failed", &report.tally.failed)]);
     }
-    svg::lines(&lines, &marks)
+    svg::lines(&lines, &scale)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "nobody makes 2^53 calls")]
@@ -92,12 +92,12 @@ fn codes(report: &Report) -> String {
     svg::bars(&Bars { names, bars: report.tally.seconds.iter().map(bar).collect() }, &seconds(report))
 }
 
-fn seconds(report: &Report) -> Marks {
+fn seconds(report: &Report) -> Scale {
     let last = report.tally.seconds.iter().count().max(1);
     let step = last.div_ceil(MARKS);
-    let marks = (0..last).step_by(step).chain([last]);
     let at = |t: usize| f64::from(u32::try_from(t).unwrap_or(u32::MAX));
-    marks.map(|t| (at(t), format!("{t} s"))).collect()
+    let marks = (0..=last).step_by(step).map(|t| (at(t), format!("{t} s"))).collect();
+    Scale { end: at(last), marks }
 }
 
 fn escaped(text: &str) -> String {

@@ -20,8 +20,7 @@ pub fn text(report: &Report) -> String {
     for warning in report.warnings() {
         text += &format!("! {warning}\n");
     }
-    text.truncate(text.trim_end().len());
-    text
+    text.trim_end().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
 fn head(report: &Report) -> String {
@@ -57,7 +56,9 @@ fn latencies(report: &Report) -> String {
     if tally.failed.count() > 0 {
         rows.extend([("ok", &tally.ok), ("failed", &tally.failed)]);
     }
-    rows.push(("own lag", &tally.lag));
+    if report.load.rate.is_some() {
+        rows.push(("own lag", &tally.lag));
+    }
     table.extend(rows.iter().map(|(name, of)| row(name, of)));
     table + &format!("  own work       {:>9.0} % of the time of the busiest thread\n", tally.busy * 100.0)
 }

@@ -5,7 +5,6 @@
 mod expectations;
 mod failures;
 mod load;
-mod load_truth;
 mod outputs;
 mod servers;
 mod usage;

@@ -1,15 +1,11 @@
-//! `load`, short and small: the report in every form, what is counted, and when it is a failure.
+//! `load`, short and small: what is counted, and what becomes of calls that fail, in whatever way.
 
-use std::{
-    process::{Command, Stdio},
-    sync::mpsc,
-    thread,
-    time::Duration,
-};
+mod forms;
+mod truth;
 
 use serde_json::Value;
 
-use crate::{Ran, client, run, servers};
+use crate::{Ran, client, servers};
 
 /// Calls A a few times.
 fn load<'a>(url: &'a str, flags: &[&'a str]) -> Ran {
@@ -144,83 +140,4 @@ fn says_which_calls_could_not_start() {
     }
     // What waited for a slot has waited from its intended start on.
     assert!(report["lag_ms"]["max"].as_f64().unwrap() >= 100.0, "{report}");
-}
-
-#[test]
-fn prints_a_report_of_at_most_a_hundred_columns() {
-    let a = servers::service_a();
-    let ran = load(&a.url, &["--requests", "100", "--rate", "500"]);
-    assert_eq!((ran.stderr.as_str(), ran.code), ("", 0));
-    for part in ["echo at http://127.0.0.1:", "open loop of 500 calls/s", "p99.9", "own lag", "OK", "service-a/1", "≤"]
-    {
-        assert!(ran.stdout.contains(part), "{part} {}", ran.stdout);
-    }
-    assert!(ran.stdout.lines().all(|line| line.chars().count() <= 100), "{}", ran.stdout);
-    assert!(!ran.stdout.contains('\x1b'), "{}", ran.stdout);
-}
-
-#[test]
-fn prints_a_line_a_second_as_csv() {
-    let b = servers::service_b("127.0.0.1:1");
-    let flags = ["--rate", "100", "--duration", "2s", "--warmup", "0s", "--output", "csv"];
-    let ran = client([&["load", "--service-b", &b.url], &flags[..]].concat());
-    let rows: Vec<Vec<&str>> = ran.stdout.lines().map(|line| line.split(',').collect()).collect();
-    assert_eq!(rows[0].join(","), "t,calls,rate,ok,errors,p50_ms,p99_ms,max_ms,UNAVAILABLE");
-    assert!(rows.iter().all(|row| row.len() == 9), "{ran:?}");
-    let column = |at: usize| rows[1..].iter().map(|row| row[at].parse::<u64>().unwrap()).sum::<u64>();
-    assert_eq!((rows[1][1], column(1), column(3), column(8)), ("100", 200, 0, 200), "{ran:?}");
-}
-
-#[test]
-fn writes_a_page_that_needs_nothing_else() {
-    let b = servers::service_b("127.0.0.1:1");
-    let file = std::env::temp_dir().join(format!("load-{}.html", std::process::id()));
-    let path = file.to_str().unwrap();
-    let flags = ["--rate", "100", "--duration", "1s", "--warmup", "0s", "--html", path, "--fail-if", "errors>0"];
-    let ran = client([&["load", "--service-b", &b.url], &flags[..]].concat());
-    let page = std::fs::read_to_string(&file).unwrap();
-    std::fs::remove_file(&file).unwrap();
-    assert_eq!(ran.code, 1, "{ran:?}");
-    for part in ["<svg", "<polyline", "<rect", "UNAVAILABLE", "failed: errors&gt;0", "p99.9"] {
-        assert!(page.contains(part), "{part} {page}");
-    }
-    for foreign in ["http://", "https://", "src=", "href=", "<script", "@import", "url("] {
-        assert!(!page.contains(foreign), "{foreign} {page}");
-    }
-}
-
-#[test]
-fn says_which_conditions_hold() {
-    let a = servers::service_a();
-    let conditions =
-        ["--fail-if", "max>1m", "--fail-if", "errors>0", "--fail-if", "ok-p50<1m", "--fail-if", "rate<1/s"];
-    let ran = load(&a.url, &[&["--requests", "10"], &conditions[..]].concat());
-    assert_eq!((ran.stderr.lines().count(), ran.code), (1, 1), "{ran:?}");
-    assert!(ran.stderr.starts_with("failed: ok-p50<1m: ok-p50 is ") && ran.stderr.ends_with(" ms\n"), "{ran:?}");
-    assert_eq!(load(&a.url, &["--requests", "10", "--fail-if", "code:OK<10"]).code, 0);
-}
-
-#[test]
-fn ends_with_the_report_so_far_when_asked_to() {
-    let peer = hostile_peer::Peer::start("echo").unwrap();
-    let url = peer.address().to_string();
-    for flags in [&["--rate", "200"][..], &[]] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_test-client"));
-        command.args(["load", "--target", "echo", "--service-a", &url, "--duration", "10m", "--warmup", "0s"]);
-        command.args(["--output", "json"]).args(flags).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = command.spawn().unwrap();
-        let pid = child.id().to_string();
-        let (ended, end) = mpsc::channel();
-        thread::spawn(move || ended.send(child.wait_with_output().unwrap()));
-        let enough = peer.calls() + 100;
-        while peer.calls() < enough {
-            peer.next_event(Duration::from_secs(1));
-        }
-        assert!(run(Command::new("kill").args(["-INT", &pid])).code == 0);
-        let output = end.recv().unwrap();
-        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-        adds_up(&report);
-        assert_eq!((&report["interrupted"], output.status.code()), (&true.into(), Some(0)), "{report}");
-        assert!(report["ok"].as_u64().unwrap() >= 50, "{report}");
-    }
 }
