@@ -118,3 +118,21 @@ impl Operator {
         order == Some(self.wanted) || self.or_equal && order == Some(Ordering::Equal)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compares_as_it_was_told() {
+        for (text, holds) in [
+            ("errors>1", [false, false, true]),
+            ("errors>=1", [false, true, true]),
+            ("errors<1", [true, false, false]),
+            ("errors<=1", [true, true, false]),
+        ] {
+            let Condition { operator, .. } = text.parse().unwrap();
+            assert_eq!([0.0, 1.0, 2.0].map(|is| operator.holds(&is, &1.0)), holds, "{text}");
+        }
+    }
+}

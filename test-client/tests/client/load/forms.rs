@@ -84,26 +84,46 @@ fn says_which_conditions_hold() {
 }
 
 #[test]
+fn is_not_content_with_a_test_that_saw_nothing() {
+    let (_port, nobody) = servers::nobody();
+    let ran = load(&nobody, &["--requests", "10", "--fail-if", "ok-p99>1m", "--fail-if", "hop:test-client>=100%"]);
+    let lines = "failed: ok-p99>1m: ok-p99 is unknown, no call has ended\n\
+                 failed: hop:test-client>=100%: hop:test-client is 10 of 10, 100.00 %\n";
+    assert_eq!((ran.stderr.as_str(), ran.code), (lines, 1));
+}
+
+/// Presses Ctrl-C once the peer has had a hundred calls.
+fn interrupted(behaviour: &str, flags: &[&str]) -> Value {
+    let peer = hostile_peer::Peer::start(behaviour).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_test-client"));
+    command.args(["load", "--target", "echo", "--service-a", &peer.url(), "--duration", "10m", "--warmup", "0s"]);
+    command.args(["--timeout", "1m", "--output", "json"]).args(flags).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let pid = child.id().to_string();
+    let (ended, end) = mpsc::channel();
+    thread::spawn(move || ended.send(child.wait_with_output().unwrap()));
+    while peer.calls() < 100 {
+        peer.next_event(Duration::from_secs(1));
+    }
+    assert!(run(Command::new("kill").args(["-INT", &pid])).code == 0);
+    let output = end.recv_timeout(Duration::from_secs(30)).unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    adds_up(&report);
+    assert_eq!((&report["interrupted"], output.status.code()), (&true.into(), Some(0)), "{report}");
+    report
+}
+
+#[test]
 fn ends_with_the_report_so_far_when_asked_to() {
-    let peer = hostile_peer::Peer::start("echo").unwrap();
-    let url = peer.address().to_string();
     for flags in [&["--rate", "200"][..], &[]] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_test-client"));
-        command.args(["load", "--target", "echo", "--service-a", &url, "--duration", "10m", "--warmup", "0s"]);
-        command.args(["--output", "json"]).args(flags).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = command.spawn().unwrap();
-        let pid = child.id().to_string();
-        let (ended, end) = mpsc::channel();
-        thread::spawn(move || ended.send(child.wait_with_output().unwrap()));
-        let enough = peer.calls() + 100;
-        while peer.calls() < enough {
-            peer.next_event(Duration::from_secs(1));
-        }
-        assert!(run(Command::new("kill").args(["-INT", &pid])).code == 0);
-        let output = end.recv().unwrap();
-        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-        adds_up(&report);
-        assert_eq!((&report["interrupted"], output.status.code()), (&true.into(), Some(0)), "{report}");
+        let report = interrupted("echo", flags);
         assert!(report["ok"].as_u64().unwrap() >= 50, "{report}");
     }
+}
+
+#[test]
+fn does_not_wait_for_calls_under_way_when_asked_to_end() {
+    let report = interrupted("slow-60000ms", &["--rate", "200"]);
+    assert!(report["unfinished"].as_u64().unwrap() >= 90, "{report}");
+    assert_eq!((&report["ok"], &report["errors"]), (&0.into(), &0.into()), "{report}");
 }
