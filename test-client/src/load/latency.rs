@@ -7,6 +7,11 @@ use hdrhistogram::Histogram;
 /// Whatever takes longer than this counts as having taken this long.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
+/// What every form of the report tells of latencies, and `--fail-if` compares: a name, and the share of the calls that took
+/// no longer.
+pub const QUANTILES: [(&str, f64); 6] =
+    [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999), ("max", 1.0)];
+
 /// Durations, in microseconds.
 #[derive(Clone, Debug)]
 pub struct Latencies {

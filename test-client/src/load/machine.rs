@@ -5,7 +5,7 @@ use service_runtime::status::CODE_NAMES;
 use tonic::Code;
 
 use super::{
-    latency::Latencies,
+    latency::{Latencies, QUANTILES},
     report::Report,
     seconds::Second,
     units::{number_of_ms, percent},
@@ -60,16 +60,10 @@ pub fn json(report: &Report, failed: &[String]) -> Value {
 }
 
 fn latencies(of: &Latencies) -> Value {
-    let at = |quantile| of.at(quantile).map(number_of_ms);
-    json!({
-        "mean": (of.count() > 0).then(|| number_of_ms(of.mean())),
-        "p50": at(0.5),
-        "p90": at(0.9),
-        "p95": at(0.95),
-        "p99": at(0.99),
-        "p99.9": at(0.999),
-        "max": of.max().map(number_of_ms),
-    })
+    let mean = (of.count() > 0).then(|| number_of_ms(of.mean()));
+    let quantiles = QUANTILES.map(|(name, quantile)| (name, of.at(quantile).map(number_of_ms)));
+    let all = [("mean", mean)].into_iter().chain(quantiles);
+    all.map(|(name, ms)| (name.to_owned(), json!(ms))).collect::<serde_json::Map<_, _>>().into()
 }
 
 fn second((t, of): (usize, &Second)) -> Value {

@@ -1,14 +1,11 @@
 //! The report as text, within a hundred columns.
 
 use super::{
-    latency::Latencies,
+    latency::{Latencies, QUANTILES},
     outcome::tame,
     report::Report,
     units::{ms, percent_text},
 };
-
-const QUANTILES: [(&str, f64); 6] =
-    [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999), ("max", 1.0)];
 
 /// How long the longest bar of the histogram is.
 const BAR: u64 = 60;

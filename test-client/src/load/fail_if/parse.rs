@@ -5,6 +5,7 @@ use std::{cmp::Ordering, str::FromStr, time::Duration};
 use service_runtime::status::{CODE_NAMES, code_of_name};
 
 use super::{Condition, Counted, Limit, Metric, Of, Operator};
+use crate::load::latency::QUANTILES;
 
 const EXPECTED: &str = "expected a condition such as 'p99>50ms', 'errors>0.1%', 'code:UNAVAILABLE>0' or 'rate<900/s'";
 
@@ -66,15 +67,7 @@ fn counted(name: &str) -> Result<Counted, String> {
 }
 
 fn quantile(name: &str) -> Option<f64> {
-    Some(match name {
-        "p50" => 0.5,
-        "p90" => 0.9,
-        "p95" => 0.95,
-        "p99" => 0.99,
-        "p99.9" => 0.999,
-        "max" => 1.0,
-        _ => return None,
-    })
+    QUANTILES.iter().find(|(known, _)| *known == name).map(|(_, quantile)| *quantile)
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -117,13 +117,14 @@ fn replaces_a_connection_that_was_lost() {
 
 #[test]
 fn ends_calls_at_their_deadline_and_loses_none() {
-    let peer = hostile_peer::Peer::start("slow-60000ms").unwrap();
-    let url = peer.address().to_string();
-    let report = report(&url, &["--rate", "100", "--requests", "20", "--timeout", "100ms"]);
-    adds_up(&report);
-    let outcome = &report["outcomes"][0];
-    assert_eq!((&outcome["code"], &outcome["calls"]), (&"DEADLINE_EXCEEDED".into(), &20.into()), "{report}");
-    assert!(report["latency_ms"]["p50"].as_f64().unwrap() >= 100.0, "{report}");
+    for behaviour in ["slow-60000ms", "headers-then-stall"] {
+        let peer = hostile_peer::Peer::start(behaviour).unwrap();
+        let report = report(&peer.url(), &["--rate", "100", "--requests", "20", "--timeout", "100ms"]);
+        adds_up(&report);
+        let outcome = &report["outcomes"][0];
+        assert_eq!((&outcome["code"], &outcome["calls"]), (&"DEADLINE_EXCEEDED".into(), &20.into()), "{report}");
+        assert!(report["latency_ms"]["p50"].as_f64().unwrap() >= 100.0, "{report}");
+    }
 }
 
 #[test]
@@ -140,4 +141,5 @@ fn says_which_calls_could_not_start() {
     }
     // What waited for a slot has waited from its intended start on.
     assert!(report["lag_ms"]["max"].as_f64().unwrap() >= 100.0, "{report}");
+    assert!(report["latency_ms"]["max"].as_f64().unwrap() >= 300.0, "{report}");
 }

@@ -82,6 +82,8 @@ fn an_open_loop_sees_every_call_that_a_stall_held_up_and_a_closed_loop_does_not(
     assert_eq!((&open["ok"], &open["errors"]), (&800.into(), &0.into()), "{open}");
     let share = slower_than(&open, 200.0);
     assert!((0.15..0.40).contains(&share), "{share} {open}");
+    let ordered = ["p50", "p90", "p95", "p99", "p99.9", "max"].map(|name| open["latency_ms"][name].as_f64().unwrap());
+    assert!(ordered.is_sorted(), "{open}");
     assert!(open["latency_ms"]["p95"].as_f64().unwrap() > 500.0, "{open}");
     assert!(open["latency_ms"]["max"].as_f64().unwrap() > 900.0, "{open}");
     // In a closed loop the same stall is one slow call: the caller did not ask meanwhile.
