@@ -11,7 +11,7 @@ use service_runtime::{
 };
 use tonic::Code;
 
-use crate::headers::Headers;
+use crate::{headers::Headers, load::args::LoadArgs};
 
 /// What the client calls itself where it is the hop that decided.
 pub const TEST_CLIENT: &str = "test-client";
@@ -20,7 +20,7 @@ pub const SERVICE_A: &str = "service-a";
 /// The name of B.
 pub const SERVICE_B: &str = "service-b";
 
-/// Calls service A or service B once, and says what came of it.
+/// Calls service A or service B, once or (`load`) many times, and says what came of it.
 #[derive(Debug, clap::Parser)]
 #[command(name = "test-client", version, arg_required_else_help = false, disable_help_subcommand = true)]
 pub struct Args {
@@ -40,9 +40,19 @@ pub struct Args {
     pub expect: ExpectFlags,
 }
 
-/// The calls there are.
+/// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make one call.
+    #[command(flatten)]
+    Single(Single),
+    /// Make many calls, and report how long they took and what came of them
+    Load(Box<LoadArgs>),
+}
+
+/// The calls there are.
+#[derive(Debug, Subcommand)]
+pub enum Single {
     /// Ask service A how it is
     HealthA(Headers),
     /// Ask service B how it is
@@ -103,6 +113,8 @@ pub enum Output {
     Text,
     /// One object that tells everything.
     Json,
+    /// A line a second; of load only.
+    Csv,
 }
 
 /// What the caller expects; anything else is exit code 1.
@@ -143,17 +155,32 @@ pub struct Called<'a> {
 impl Args {
     /// The service that the command calls.
     pub fn called(&self) -> Called<'_> {
-        match self.command {
-            Command::HealthA(_) | Command::Echo(_) => Called { name: SERVICE_A, target: &self.flags.service_a },
-            Command::HealthB(_) | Command::CallEcho(_) => Called { name: SERVICE_B, target: &self.flags.service_b },
+        let name = match &self.command {
+            Command::Single(Single::HealthA(_) | Single::Echo(_)) => SERVICE_A,
+            Command::Single(Single::HealthB(_) | Single::CallEcho(_)) => SERVICE_B,
+            Command::Load(load) => load.target.service(),
+        };
+        let target = if name == SERVICE_A { &self.flags.service_a } else { &self.flags.service_b };
+        Called { name, target }
+    }
+
+    /// What does not go together, in one sentence.
+    pub fn mistake(&self) -> Option<String> {
+        match &self.command {
+            Command::Load(load) => load.mistake(self),
+            Command::Single(_) if self.flags.output == Output::Csv => {
+                Some("--output csv is for load: use text or json".into())
+            }
+            Command::Single(_) => None,
         }
     }
 
     /// The metadata to send: what was given before the command, then what was given after it.
     pub fn metadata(&self) -> HeaderMap {
         let after = match &self.command {
-            Command::HealthA(headers) | Command::HealthB(headers) => headers,
-            Command::Echo(message) | Command::CallEcho(message) => &message.headers,
+            Command::Single(Single::HealthA(headers) | Single::HealthB(headers)) => headers,
+            Command::Single(Single::Echo(message) | Single::CallEcho(message)) => &message.headers,
+            Command::Load(load) => &load.headers,
         };
         self.headers.followed_by(after)
     }

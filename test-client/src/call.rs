@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use tonic::{Code, Request, Response, Status};
 
 use crate::{
-    args::{Args, Command},
+    args::{Args, Single},
     failure::Failure,
 };
 
@@ -25,7 +25,7 @@ use crate::{
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// gRPC's default for what a client takes.
-const MAX_MESSAGE: usize = 4 * 1024 * 1024;
+pub const MAX_MESSAGE: usize = 4 * 1024 * 1024;
 
 /// What came of a call.
 pub struct Outcome {
@@ -70,7 +70,7 @@ impl Outcome {
 }
 
 /// Makes the call that `args` ask for.
-pub async fn make(args: &Args) -> Outcome {
+pub async fn make(args: &Args, call: &Single) -> Outcome {
     let started = Instant::now();
     let mut sent = HeaderMap::new();
     let metadata = args.metadata();
@@ -78,7 +78,7 @@ pub async fn make(args: &Args) -> Outcome {
     let given = Deadline::read(&metadata).ok().flatten();
     let deadline = given.unwrap_or_else(|| Deadline::after(args.flags.timeout));
     let mut never_ready = None;
-    let exchange = exchange(args, Outgoing { metadata, deadline, sent: &mut sent }, &mut never_ready);
+    let exchange = exchange(args, call, Outgoing { metadata, deadline, sent: &mut sent }, &mut never_ready);
     let result = match deadline::keep(Some(deadline), exchange).await {
         Ok(result) => result,
         Err(deadline::Passed) if deadline.timeout().is_zero() => Err(Failure::too_late()),
@@ -89,13 +89,18 @@ pub async fn make(args: &Args) -> Outcome {
 }
 
 /// `never_ready` says why the last try to connect failed, while there is no connection yet.
-async fn exchange(args: &Args, out: Outgoing<'_>, never_ready: &mut Option<Cause>) -> Result<Answer, Failure> {
+async fn exchange(
+    args: &Args,
+    call: &Single,
+    out: Outgoing<'_>,
+    never_ready: &mut Option<Cause>,
+) -> Result<Answer, Failure> {
     let connected = match args.flags.wait_for_ready {
         false => connect(args).await,
         true => Ok(connected(args, never_ready).await),
     };
     let connection = connected.map_err(|cause| Failure::own(cause, &args.called()))?;
-    let answer = send(&args.command, connection.channel(MAX_MESSAGE), out).await;
+    let answer = send(call, connection.channel(MAX_MESSAGE), out).await;
     answer.map_err(|status| Failure::of(&status, &args.called()))
 }
 
@@ -114,23 +119,24 @@ async fn connected(args: &Args, never_ready: &mut Option<Cause>) -> Connection {
     }
 }
 
-async fn connect(args: &Args) -> Result<Connection, Cause> {
+/// One try to connect.
+pub async fn connect(args: &Args) -> Result<Connection, Cause> {
     let target = args.called().target;
     Connection::open(target, args.flags.authority.as_ref().unwrap_or(target), CONNECT_TIMEOUT).await
 }
 
-async fn send(command: &Command, channel: Checked, out: Outgoing<'_>) -> Result<Answer, Status> {
-    Ok(match command {
-        Command::HealthA(_) | Command::HealthB(_) => {
+async fn send(call: &Single, channel: Checked, out: Outgoing<'_>) -> Result<Answer, Status> {
+    Ok(match call {
+        Single::HealthA(_) | Single::HealthB(_) => {
             let reply = HealthServiceClient::new(channel).check(out.request(HealthRequest {})).await?;
             Answer::of(reply, |reply| json!({"status": reply.status}))
         }
-        Command::Echo(message) => {
+        Single::Echo(message) => {
             let request = out.request(EchoRequest { msg: message.msg.clone() });
             let reply = EchoServiceClient::new(channel).echo(request).await?;
             Answer::of(reply, |reply| json!({"echo": reply.echo}))
         }
-        Command::CallEcho(message) => {
+        Single::CallEcho(message) => {
             let request = out.request(CallEchoRequest { msg: message.msg.clone() });
             let reply = CallEchoServiceClient::new(channel).call_echo(request).await?;
             Answer::of(reply, call_echo)

@@ -1,6 +1,6 @@
-//! Drives the pair from the command line: one call, then what came of it, in the same words every time.
+//! Drives the pair from the command line: one call, then what came of it, in the same words every time; or many (`load`).
 //!
-//! args → call → (answer or failure) → report → expect → exit code, one file each.
+//! args → call → (answer or failure) → report → expect → exit code, one file each; `load` has a folder of its own.
 
 mod args;
 mod call;
@@ -8,6 +8,7 @@ mod expect;
 mod failure;
 mod headers;
 mod lines;
+mod load;
 mod python_json;
 mod report;
 
@@ -15,21 +16,38 @@ use std::{ffi::OsString, process::ExitCode};
 
 use service_runtime::cli;
 
-use args::Args;
+use args::{Args, Command, Single};
 use call::Outcome;
 
 /// The call was answered, but the answer says that the service is not serving.
 const NOT_SERVING: u8 = 4;
 
+const WRONG_COMMAND_LINE: u8 = 2;
+
 /// Runs the client with a command line of its own; the first word of it is the program's name.
 ///
 /// Exit codes: 0 for OK, or when everything expected came; 64 and the gRPC code on failure; 1 when something else than
-/// expected came; 4 for a service that is not serving; 2 for a wrong command line.
+/// expected came; 4 for a service that is not serving; 2 for a wrong command line. Of `load`: 0, 1 where a `--fail-if`
+/// holds, 2.
 pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Args = match cli::parse("ECHO_CLIENT", argv) {
         Ok(args) => args,
         Err(code) => return code,
     };
+    if let Some(mistake) = args.mistake() {
+        eprintln!("error: {mistake}");
+        return ExitCode::from(WRONG_COMMAND_LINE);
+    }
+    // Until the process ends: the threads of `load` read it.
+    let args: &'static Args = Box::leak(Box::new(args));
+    match &args.command {
+        Command::Load(load) => ExitCode::from(load::run(args, load)),
+        Command::Single(call) => once(args, call),
+    }
+}
+
+/// Makes one call, and tells what came of it.
+fn once(args: &Args, call: &Single) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -37,11 +55,11 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let outcome = runtime.block_on(call::make(&args));
+    let outcome = runtime.block_on(call::make(args, call));
     // A resolver that is still looking for the name must not hold the answer back.
     runtime.shutdown_background();
-    report::print(&args, &outcome);
-    ExitCode::from(judge(&args, &outcome))
+    report::print(args, &outcome);
+    ExitCode::from(judge(args, &outcome))
 }
 
 /// The exit code; says on standard error which expectation was not met.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use service_runtime::status::code_name;
 
 use crate::{
-    args::{Args, Command, Output},
+    args::{Args, Command, Output, Single},
     call::Outcome,
     lines, python_json,
 };
@@ -20,7 +20,7 @@ use crate::{
 pub fn print(args: &Args, outcome: &Outcome) {
     match args.flags.output {
         Output::Json => to_stdout(&object(outcome)),
-        Output::Text => text(args, outcome),
+        Output::Text | Output::Csv => text(args, outcome),
     }
 }
 
@@ -30,9 +30,14 @@ pub fn to_stderr(line: &str) {
     let _ = writeln!(io::stderr(), "{}", line.chars().map(escaped).collect::<String>());
 }
 
-fn to_stdout(value: &Value) {
+/// Lines on standard output.
+pub fn line_to_stdout(line: &str) {
     // Nobody reads on: that is not for us to complain about.
-    let _ = writeln!(io::stdout(), "{}", python_json::to_string(value));
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+fn to_stdout(value: &Value) {
+    line_to_stdout(&python_json::to_string(value));
 }
 
 fn text(args: &Args, outcome: &Outcome) {
@@ -43,7 +48,7 @@ fn text(args: &Args, outcome: &Outcome) {
     match &outcome.result {
         Ok(answer) => to_stdout(&answer.message),
         Err(failure) => {
-            if matches!(args.command, Command::CallEcho(_)) && failure.is_about_service_a() {
+            if matches!(args.command, Command::Single(Single::CallEcho(_))) && failure.is_about_service_a() {
                 to_stdout(&lines::service_a_failed(failure));
             }
             to_stderr(&lines::why(failure, outcome));

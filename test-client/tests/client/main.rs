@@ -4,6 +4,7 @@
 
 mod expectations;
 mod failures;
+mod load;
 mod outputs;
 mod servers;
 mod usage;

@@ -24,7 +24,7 @@ fn names_the_flag_or_the_command_that_was_meant() {
 #[test]
 fn lists_the_commands_where_none_was_given() {
     let sentence = mistake(&[]);
-    for command in ["health-a", "health-b", "echo", "call-echo"] {
+    for command in ["health-a", "health-b", "echo", "call-echo", "load"] {
         assert!(sentence.contains(command), "{sentence}");
     }
 }
@@ -42,7 +42,7 @@ fn says_what_a_flag_takes() {
         ("--service-b", "ftp://x:1", "expected one address such as http://127.0.0.1:8080"),
         ("--timeout", "soon", "expected a duration such as 300ms, 2s or 1m"),
         ("--within", "5", "expected a duration such as 300ms, 2s or 1m"),
-        ("--output", "xml", "[possible values: text, json]"),
+        ("--output", "xml", "[possible values: text, json, csv]"),
         (
             "--expect",
             "NOPE",
@@ -69,4 +69,44 @@ fn explains_itself_when_asked() {
     for word in ["call-echo", "--timeout", "--expect-served-by", "--header"] {
         assert!(ran.stdout.contains(word), "{word}");
     }
+}
+
+#[test]
+fn says_what_does_not_go_together_with_load() {
+    for (args, sentence) in [
+        (&["load", "--expect", "OK"][..], "load makes many calls, not one to expect something of: use --fail-if"),
+        (&["load", "--within", "1s"], "load makes many calls, not one to expect something of: use --fail-if"),
+        (&["load", "--wait-for-ready"], "load does not take --wait-for-ready: a call without a connection is a result"),
+        (&["load", "-v"], "load does not take --verbose: it tells the metadata of no call"),
+        (&["load", "-H", "grpc-timeout: 1S"], "load sets grpc-timeout itself: use --timeout"),
+        (&["load", "--threads", "3"], "--threads 3 needs --connections 3 or more, not 2"),
+        (&["load", "--threads", "2", "--concurrency", "1"], "--threads 2 needs --concurrency 2 or more, not 1"),
+        (&["echo", "x", "--output", "csv"], "--output csv is for load: use text or json"),
+    ] {
+        assert_eq!(mistake(args), format!("error: {sentence}"));
+    }
+}
+
+#[test]
+fn says_what_a_flag_of_load_takes() {
+    for (flag, value, right) in [
+        ("--rate", "fast", "expected calls per second such as 2000"),
+        ("--rate", "0", "expected calls per second such as 2000"),
+        ("--rate", "NaN", "expected calls per second such as 2000"),
+        ("--size", "1B", "expected a size from 24B to 4194240B, such as 64B or 16KiB"),
+        ("--requests", "0", "expected a whole number from 1"),
+        ("--duration", "0s", "expected a duration above zero, such as 300ms, 2s or 1m"),
+        (
+            "--fail-if",
+            "p99",
+            "expected a condition such as 'p99>50ms', 'errors>0.1%', 'code:UNAVAILABLE>0' or 'rate<900/s'",
+        ),
+        ("--fail-if", "p99>fast", "'fast': expected a duration such as 50ms, 0.5ms or 2s"),
+        ("--target", "health", "[possible values: echo, call-echo]"),
+    ] {
+        let sentence = mistake(&["load", flag, value]);
+        assert!(sentence.contains(right) && sentence.contains(value), "{sentence}");
+    }
+    assert!(mistake(&["load", "--html", "/nowhere/x.html"]).starts_with("error: cannot write --html: "));
+    assert!(mistake(&["load", "--requests", "1", "--duration", "1s"]).contains("cannot be used with"));
 }

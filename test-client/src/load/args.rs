@@ -1,0 +1,162 @@
+//! The flags of `load`, and the mistakes that only all of them together can tell.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::ValueEnum;
+use service_runtime::{cli, deadline::GRPC_TIMEOUT};
+
+use super::{caller::OWN_TEXT, fail_if::Condition};
+use crate::{
+    args::{Args, SERVICE_A, SERVICE_B},
+    headers::Headers,
+};
+
+/// How many calls an open loop keeps in flight where nobody says otherwise.
+const OPEN_LOOP_IN_FLIGHT: usize = 10_000;
+/// How many callers a closed loop has where nobody says otherwise.
+const CLOSED_LOOP_CALLERS: usize = 10;
+
+/// The longest text that fits, its frame included, into the 4 MiB that gRPC takes.
+const MAX_SIZE: usize = 4 * 1024 * 1024 - 64;
+
+const EXPLANATION: &str = "\
+With --rate it is an open loop: calls start at evenly spaced instants, however late the answers are, and a call's \
+latency counts from the instant at which it was to start. Without --rate it is a closed loop: --concurrency callers, \
+each of which makes its next call when the last one has ended.
+
+Every call has a text of its own; an answer with another one is 'swapped'. A call without any end a second after its \
+deadline is 'lost'. Calls are never made again; a connection that dies is replaced.
+
+--output json: one object with everything. --output csv: a line a second with the columns t (the second), calls (those \
+that were to start in it), rate (the answers that came in it), ok, errors, p50_ms, p99_ms, max_ms, and the calls with \
+each code that came at all.
+
+--fail-if: p50, p90, p95, p99, p99.9, max, each also as ok-p99 for the calls that went well, and lag-p99, are compared \
+with a duration (p99>50ms); errors, swapped, lost, not-started, code:UNAVAILABLE, hop:service-b and \
+reason:SERVICE_A_TIMEOUT with a number or a share (errors>0.1%); rate with calls per second (rate<900/s). The \
+operators are > < >= <=.
+
+Exit codes: 0, also with errors in the report; 1 where a --fail-if holds; 2 for a wrong command line. Ctrl-C ends with \
+the report so far.";
+
+/// What `load` does, and when it is not content.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXPLANATION)]
+pub struct LoadArgs {
+    /// Which call to make
+    #[arg(long, value_name = "CALL", default_value = "call-echo")]
+    pub target: Kind,
+
+    /// Open loop: start so many calls a second; without it the loop is closed
+    #[arg(long, value_name = "PER_SECOND", value_parser = rate)]
+    pub rate: Option<f64>,
+
+    /// Closed loop: the number of callers [default: 10]; open loop: the most calls in flight [default: 10000]
+    #[arg(long, value_name = "N", value_parser = cli::count)]
+    concurrency: Option<usize>,
+
+    /// How many connections the calls go over, in turn
+    #[arg(long, value_name = "N", default_value = "2", value_parser = cli::count)]
+    pub connections: usize,
+
+    /// How many threads make calls; each has connections of its own
+    #[arg(long, value_name = "N", default_value = "1", value_parser = cli::count)]
+    pub threads: usize,
+
+    /// How long to start calls, the warm-up not included
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = cli::positive_duration,
+        conflicts_with = "requests")]
+    pub duration: Duration,
+
+    /// Make so many calls, instead of for a duration
+    #[arg(long, value_name = "N", value_parser = cli::count)]
+    pub requests: Option<usize>,
+
+    /// How long to make calls that do not count, before those that do
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = cli::duration)]
+    pub warmup: Duration,
+
+    /// The size of each message
+    #[arg(long, value_name = "SIZE", default_value = "64B", value_parser = size)]
+    pub size: usize,
+
+    /// End with exit code 1 where this holds, such as 'p99>50ms', 'errors>0.1%', 'code:UNAVAILABLE>0'; repeatable
+    #[arg(long, value_name = "CONDITION")]
+    pub fail_if: Vec<Condition>,
+
+    /// Also write the report as one web page that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
+    /// Metadata to send with every call.
+    #[command(flatten)]
+    pub headers: Headers,
+}
+
+/// The calls that `load` can make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// Service A's Echo
+    Echo,
+    /// Service B's CallEcho
+    CallEcho,
+}
+
+impl Kind {
+    /// As on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Echo => "echo",
+            Kind::CallEcho => "call-echo",
+        }
+    }
+
+    /// Whom it calls.
+    pub fn service(self) -> &'static str {
+        match self {
+            Kind::Echo => SERVICE_A,
+            Kind::CallEcho => SERVICE_B,
+        }
+    }
+}
+
+impl LoadArgs {
+    /// The number of callers, or the most calls in flight.
+    pub fn concurrency(&self) -> usize {
+        self.concurrency.unwrap_or(if self.rate.is_some() { OPEN_LOOP_IN_FLIGHT } else { CLOSED_LOOP_CALLERS })
+    }
+
+    /// What does not go together, in one sentence.
+    pub fn mistake(&self, args: &Args) -> Option<String> {
+        if !args.expect.is_empty() {
+            return Some("load makes many calls, not one to expect something of: use --fail-if".into());
+        }
+        if args.flags.wait_for_ready {
+            return Some("load does not take --wait-for-ready: a call without a connection is a result".into());
+        }
+        if args.flags.verbose {
+            return Some("load does not take --verbose: it tells the metadata of no call".into());
+        }
+        if args.metadata().contains_key(GRPC_TIMEOUT) {
+            return Some("load sets grpc-timeout itself: use --timeout".into());
+        }
+        self.too_few_for_the_threads()
+    }
+
+    fn too_few_for_the_threads(&self) -> Option<String> {
+        let threads = self.threads;
+        let few = |flag: &str, n: usize| format!("--threads {threads} needs --{flag} {threads} or more, not {n}");
+        let connections = (self.connections < threads).then(|| few("connections", self.connections));
+        connections.or_else(|| (self.concurrency() < threads).then(|| few("concurrency", self.concurrency())))
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.trim_end_matches("/s").parse().ok().filter(|rate| (0.001..=1e7).contains(rate));
+    rate.ok_or_else(|| "expected calls per second such as 2000".into())
+}
+
+fn size(text: &str) -> Result<usize, String> {
+    let size = cli::size(text).ok().filter(|size| (OWN_TEXT..=MAX_SIZE).contains(size));
+    size.ok_or_else(|| format!("expected a size from {OWN_TEXT}B to {MAX_SIZE}B, such as 64B or 16KiB"))
+}

@@ -1,0 +1,129 @@
+//! One call of many: a text of its own, and what came of it in three words: code, hop, reason.
+
+use std::time::Duration;
+
+use echo_proto::{
+    CallEchoRequest, EchoRequest, call_echo_service_client::CallEchoServiceClient,
+    echo_service_client::EchoServiceClient,
+};
+use http::{HeaderMap, HeaderValue};
+use service_runtime::{
+    client::Checked,
+    deadline::{self, Deadline},
+    origin::Origin,
+    status::Cause,
+};
+use tonic::{Request, Response, Status};
+
+use super::{args::Kind, links::Links, outcome::Outcome};
+use crate::args::TEST_CLIENT;
+
+/// How long the part of a text is that no other has: the run, a dash, the number.
+pub const OWN_TEXT: usize = 24;
+
+/// What all calls of a thread have in common.
+pub struct Caller {
+    /// Where they go.
+    pub links: Links,
+    /// Which call it is.
+    pub kind: Kind,
+    /// The deadline of each.
+    pub timeout: Duration,
+    /// What goes out with each.
+    pub metadata: HeaderMap,
+    /// How long each message is.
+    pub size: usize,
+    /// What tells the texts of this run from those of another.
+    pub run: u32,
+}
+
+/// What came of a call.
+pub struct Answer {
+    /// In three words.
+    pub outcome: Outcome,
+    /// The header `served-by`, where there was an answer that had one.
+    pub served_by: Option<HeaderValue>,
+    /// Whether there was a connection to send it on.
+    pub sent: bool,
+}
+
+impl Caller {
+    /// Makes call number `number`; it ends by its deadline.
+    pub async fn call(&self, number: u64) -> Answer {
+        let deadline = Deadline::after(self.timeout);
+        match deadline::keep(Some(deadline), self.exchange(number, deadline)).await {
+            Ok(answer) => answer,
+            Err(deadline::Passed) => Answer::failed(own(Cause::Deadline)),
+        }
+    }
+
+    async fn exchange(&self, number: u64, deadline: Deadline) -> Answer {
+        let channel = match self.links.pick().await {
+            Ok(channel) => channel,
+            Err(cause) => return Answer { sent: false, ..Answer::failed(own(cause)) },
+        };
+        let msg = self.text(number);
+        match self.send(channel, msg.clone(), deadline).await {
+            Ok(reply) => {
+                let served_by = served_by(reply.metadata().as_ref());
+                let outcome = if reply.get_ref() == &msg { Outcome::OK } else { Outcome::SWAPPED };
+                Answer { outcome, served_by, sent: true }
+            }
+            Err(status) => {
+                Answer { served_by: served_by(status.metadata().as_ref()), ..Answer::failed(self.failed(&status)) }
+            }
+        }
+    }
+
+    /// The text that came back; one that is not there is an empty one, which is no call's own.
+    async fn send(&self, channel: Checked, msg: String, deadline: Deadline) -> Result<Response<String>, Status> {
+        Ok(match self.kind {
+            Kind::Echo => {
+                let request = self.request(EchoRequest { msg }, deadline);
+                EchoServiceClient::new(channel).echo(request).await?.map(|reply| reply.echo)
+            }
+            Kind::CallEcho => {
+                let request = self.request(CallEchoRequest { msg }, deadline);
+                let reply = CallEchoServiceClient::new(channel).call_echo(request).await?;
+                reply.map(|reply| reply.service_a.unwrap_or_default().echo)
+            }
+        })
+    }
+
+    fn request<M>(&self, message: M, deadline: Deadline) -> Request<M> {
+        let mut request = Request::new(message);
+        deadline.set_on(&mut request);
+        request.metadata_mut().as_mut().extend(self.metadata.clone());
+        request
+    }
+
+    fn text(&self, number: u64) -> String {
+        format!("{:.<size$}", format_args!("{:08x}-{number:015}", self.run).to_string(), size = self.size)
+    }
+
+    /// Where no hop is named, the one that was called has decided.
+    fn failed(&self, status: &Status) -> Outcome {
+        let cause = Cause::of(status);
+        let Cause::Answered(_) = cause else { return own(cause) };
+        let origin = Origin::of(status).unwrap_or_default();
+        let hop = if origin.hop.is_empty() { self.kind.service() } else { &origin.hop };
+        Outcome::new(cause.code(), hop, &origin.reason)
+    }
+}
+
+impl Answer {
+    fn failed(outcome: Outcome) -> Self {
+        Answer { outcome, served_by: None, sent: true }
+    }
+}
+
+fn served_by(headers: &HeaderMap) -> Option<HeaderValue> {
+    headers.get("served-by").cloned()
+}
+
+/// A failure that nobody answered; the client has no reasons, but a word for each.
+fn own(cause: Cause) -> Outcome {
+    // tonic keeps a clock beside ours, on the same deadline: whichever is first, there was no answer.
+    let cause = if cause == Cause::Deadline { Cause::Timeout } else { cause };
+    Outcome::new(cause.code(), TEST_CLIENT, &cause.to_string())
+}

@@ -1,0 +1,124 @@
+//! The connections that calls go over, in turn. One that dies is replaced: at once, then with gRPC's backoff.
+
+use std::{cell::Cell, time::Duration};
+
+use service_runtime::{
+    client::{Backoff, Checked, connection::Connection},
+    status::Cause,
+};
+use tokio::{
+    sync::watch,
+    task::AbortHandle,
+    time::{Instant, sleep},
+};
+
+use crate::{args::Args, call};
+
+/// A connection that was there for less than this is one that failed.
+const LASTING: Duration = Duration::from_millis(200);
+
+/// Several connections to the same target.
+pub struct Links {
+    links: Vec<Link>,
+    next: Cell<usize>,
+}
+
+impl Links {
+    /// Starts to connect. Needs a `LocalSet`.
+    pub fn new(args: &'static Args, connections: usize) -> Self {
+        Links { links: (0..connections).map(|_| Link::new(args)).collect(), next: Cell::new(0) }
+    }
+
+    /// Returns once the first try of each has ended, one way or the other.
+    pub async fn tried(&self) {
+        for link in &self.links {
+            let _ = link.decided().await;
+        }
+    }
+
+    /// The next one that is ready. Where none is, the call waits for a first try, and fails with what the last one said.
+    pub async fn pick(&self) -> Result<Checked, Cause> {
+        let turn = self.next.get();
+        self.next.set((turn + 1) % self.links.len());
+        let (before, from) = self.links.split_at(turn);
+        match from.iter().chain(before).find_map(Link::now) {
+            Some(channel) => Ok(channel),
+            None => self.links[turn].decided().await,
+        }
+    }
+}
+
+struct Link {
+    state: watch::Receiver<State>,
+    task: AbortHandle,
+}
+
+enum State {
+    /// The first try since the start, or since a connection was lost.
+    Connecting,
+    Ready(Connection),
+    /// The last try failed so; it stays so until one succeeds.
+    Down(Cause),
+}
+
+impl State {
+    fn channel(&self) -> Option<Result<Checked, Cause>> {
+        match self {
+            State::Ready(connection) if !connection.is_gone() => Some(Ok(connection.channel(call::MAX_MESSAGE))),
+            State::Down(cause) => Some(Err(*cause)),
+            State::Ready(_) | State::Connecting => None,
+        }
+    }
+}
+
+impl Link {
+    fn new(args: &'static Args) -> Self {
+        let (sender, state) = watch::channel(State::Connecting);
+        let task = tokio::task::spawn_local(keep_connected(args, sender)).abort_handle();
+        Link { state, task }
+    }
+
+    fn now(&self) -> Option<Checked> {
+        self.state.borrow().channel()?.ok()
+    }
+
+    async fn decided(&self) -> Result<Checked, Cause> {
+        let mut state = self.state.clone();
+        let decided = state.wait_for(|state| state.channel().is_some()).await;
+        let channel = decided.ok().and_then(|state| state.channel());
+        channel.unwrap_or(Err(Cause::Unreachable("closed")))
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn keep_connected(args: &'static Args, state: watch::Sender<State>) {
+    let mut backoff = Backoff::default();
+    loop {
+        let cause = match call::connect(args).await {
+            Ok(connection) => {
+                if use_up(connection, &state).await >= LASTING {
+                    backoff = Backoff::default();
+                    continue;
+                }
+                Cause::Unreachable("closed")
+            }
+            Err(cause) => cause,
+        };
+        state.send_replace(State::Down(cause));
+        sleep(backoff.next_pause()).await;
+    }
+}
+
+/// Offers the connection to calls until it is gone, and says how long that was.
+async fn use_up(connection: Connection, state: &watch::Sender<State>) -> Duration {
+    let since = Instant::now();
+    state.send_replace(State::Ready(connection.clone()));
+    connection.gone().await;
+    state.send_replace(State::Connecting);
+    since.elapsed()
+}

@@ -1,0 +1,161 @@
+//! `load`: many calls, by the clock or one after the other, and a report of what came of them.
+//!
+//! schedule → loops → caller (over links) → tally, each thread for itself; then report → text, JSON, CSV, HTML → exit code.
+
+pub mod args;
+
+mod busy;
+mod caller;
+mod fail_if;
+mod html;
+mod latency;
+mod links;
+mod live;
+mod loops;
+mod machine;
+mod outcome;
+mod report;
+mod schedule;
+mod seconds;
+mod svg;
+mod tally;
+mod text;
+mod units;
+mod worker;
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    sync::{Arc, Barrier, OnceLock},
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{SignalKind, signal},
+    sync::{oneshot, watch},
+    time::interval,
+};
+
+use crate::{
+    args::{Args, Output},
+    python_json,
+    report::{line_to_stdout, to_stderr},
+};
+use args::LoadArgs;
+use live::Live;
+use report::Report;
+use tally::Tally;
+use worker::Shared;
+
+/// How often the line on the terminal is written anew.
+const PROGRESS: Duration = Duration::from_millis(500);
+
+const WRONG_COMMAND_LINE: u8 = 2;
+
+/// Makes the calls, prints the report, and says with which exit code to end.
+pub fn run(args: &'static Args, load: &'static LoadArgs) -> u8 {
+    // Before the calls are made: it would be late to find out after them.
+    let page = match load.html.as_ref().map(File::create).transpose() {
+        Ok(page) => page,
+        Err(error) => return complain(&format!("cannot write --html: {error}"), WRONG_COMMAND_LINE),
+    };
+    match make(args, load) {
+        Ok(report) => conclude(&report, page),
+        Err(error) => complain(&error.to_string(), 1),
+    }
+}
+
+fn complain(sentence: &str, code: u8) -> u8 {
+    to_stderr(&format!("error: {sentence}"));
+    code
+}
+
+/// Prints the report; 1 where a condition of `--fail-if` holds.
+fn conclude(report: &Report, page: Option<File>) -> u8 {
+    let failed: Vec<_> = report.load.fail_if.iter().filter_map(|condition| condition.held(report)).collect();
+    match report.args.flags.output {
+        Output::Text => line_to_stdout(&text::text(report)),
+        Output::Json => line_to_stdout(&python_json::to_string(&machine::json(report, &failed))),
+        Output::Csv => line_to_stdout(&machine::csv(report)),
+    }
+    if let Some(Err(error)) = page.map(|mut page| page.write_all(html::page(report, &failed).as_bytes())) {
+        complain(&format!("cannot write --html: {error}"), 1);
+    }
+    failed.iter().for_each(|condition| to_stderr(&format!("failed: {condition}")));
+    u8::from(!failed.is_empty())
+}
+
+fn make(args: &'static Args, load: &'static LoadArgs) -> io::Result<Report> {
+    let runtime = new_runtime()?;
+    let (stop, stopping) = watch::channel(false);
+    let shared = Arc::new(Shared {
+        args,
+        load,
+        run: run_id(),
+        connected: Barrier::new(load.threads),
+        epoch: OnceLock::new(),
+        stop: stopping,
+        glimpses: (0..load.threads).map(|_| Default::default()).collect(),
+    });
+    let tallies = start(&shared)?;
+    let tally = runtime.block_on(watch_over(&shared, tallies, &stop))?;
+    Ok(Report::new(args, load, *stop.borrow(), tally))
+}
+
+fn new_runtime() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+/// Tells the texts of this run from those of one before it, or beside it.
+fn run_id() -> u32 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    now.subsec_nanos() ^ std::process::id().rotate_left(16)
+}
+
+/// Starts the threads. All runtimes come first, for a thread that is missing would be waited for.
+fn start(shared: &Arc<Shared>) -> io::Result<Vec<oneshot::Receiver<Tally>>> {
+    let runtimes = (0..shared.load.threads).map(|_| new_runtime()).collect::<io::Result<Vec<_>>>()?;
+    let start = |(index, runtime)| {
+        let shared = shared.clone();
+        let (sender, tally) = oneshot::channel();
+        thread::spawn(move || drop(sender.send(worker::work(runtime, shared, index))));
+        tally
+    };
+    Ok(runtimes.into_iter().enumerate().map(start).collect())
+}
+
+/// Waits for the threads, passes Ctrl-C on to them, and shows how it is going.
+async fn watch_over(
+    shared: &Shared,
+    tallies: Vec<oneshot::Receiver<Tally>>,
+    stop: &watch::Sender<bool>,
+) -> io::Result<Tally> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let (mut live, mut progress) = (Live::new(), interval(PROGRESS));
+    let mut sum = std::pin::pin!(add_up(tallies));
+    let sum = loop {
+        tokio::select! {
+            sum = &mut sum => break sum,
+            _ = interrupt.recv() => { stop.send_replace(true); }
+            _ = terminate.recv() => { stop.send_replace(true); }
+            _ = progress.tick() => live.show(&shared.glimpses),
+        }
+    };
+    live.clear();
+    sum.ok_or_else(|| io::Error::other("a thread that makes calls has died"))
+}
+
+async fn add_up(tallies: Vec<oneshot::Receiver<Tally>>) -> Option<Tally> {
+    let mut sum: Option<Tally> = None;
+    for tally in tallies {
+        let tally = tally.await.ok()?;
+        match &mut sum {
+            Some(sum) => sum.add(tally),
+            None => sum = Some(tally),
+        }
+    }
+    sum
+}

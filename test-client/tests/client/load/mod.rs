@@ -1,0 +1,145 @@
+//! `load`, short and small: what is counted, and what becomes of calls that fail, in whatever way.
+
+mod forms;
+mod truth;
+
+use serde_json::Value;
+
+use crate::{Ran, client, servers};
+
+/// Calls A a few times.
+fn load<'a>(url: &'a str, flags: &[&'a str]) -> Ran {
+    let warmup = if flags.contains(&"--warmup") { &[][..] } else { &["--warmup", "0s"] };
+    client([&["load", "--target", "echo", "--service-a", url], warmup, flags].concat())
+}
+
+/// The report as an object.
+fn report(url: &str, flags: &[&str]) -> Value {
+    let ran = load(url, &[&["--output", "json"], flags].concat());
+    assert_eq!((ran.stderr.as_str(), ran.code), ("", 0));
+    serde_json::from_str(&ran.stdout).unwrap()
+}
+
+/// What every report must satisfy: no call is told twice, and none is forgotten.
+fn adds_up(report: &Value) {
+    let number = |key: &str| report[key].as_u64().unwrap();
+    let ended = report["outcomes"].as_array().unwrap().iter().map(|of| of["calls"].as_u64().unwrap()).sum::<u64>();
+    assert_eq!(number("calls"), ended + number("lost") + number("unfinished") + number("not_started"), "{report}");
+    assert_eq!(ended, number("ok") + number("errors") - number("lost"), "{report}");
+    let seconds = report["seconds"].as_array().unwrap();
+    for key in ["calls", "rate"] {
+        assert_eq!(seconds.iter().map(|second| second[key].as_u64().unwrap()).sum::<u64>(), ended, "{key} {report}");
+    }
+    let bins = report["histogram"].as_array().unwrap();
+    assert_eq!(bins.iter().map(|bin| bin["calls"].as_u64().unwrap()).sum::<u64>(), ended, "{report}");
+}
+
+#[test]
+fn makes_as_many_calls_as_asked_for_in_both_loops_and_on_all_threads() {
+    let a = servers::service_a();
+    for flags in [
+        &["--requests", "103"][..],
+        &["--requests", "103", "--rate", "500"],
+        &["--requests", "103", "--rate", "500", "--threads", "2"],
+        &["--requests", "103", "--threads", "2", "--concurrency", "3"],
+        &["--requests", "103", "--rate", "500", "--warmup", "100ms"],
+        &["--requests", "103", "--warmup", "100ms"],
+    ] {
+        let report = report(&a.url, flags);
+        adds_up(&report);
+        assert_eq!((&report["ok"], &report["calls"]), (&103.into(), &103.into()), "{flags:?} {report}");
+        assert_eq!(report["instances"][0]["served_by"], "service-a/1");
+        assert_eq!(report["instances"][0]["calls"], 103);
+    }
+}
+
+#[test]
+fn goes_through_b_to_a() {
+    let a = servers::service_a();
+    let b = servers::service_b(&a.url);
+    let ran = client(["load", "--service-b", &b.url, "--warmup", "0s", "--requests", "20", "--output", "json"]);
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+    adds_up(&report);
+    assert_eq!((&report["target"], &report["ok"]), (&"call-echo".into(), &20.into()), "{report}");
+    assert_eq!(report["instances"][0]["served_by"], "service-b/2, service-a/1");
+}
+
+#[test]
+fn counts_failures_by_code_hop_and_reason() {
+    let (_port, nobody) = servers::nobody();
+    let b = servers::service_b(&nobody);
+    let flags = ["load", "--service-b", &b.url, "--warmup", "0s", "--requests", "20", "--output", "json"];
+    let report: Value = serde_json::from_str(&client(flags).stdout).unwrap();
+    adds_up(&report);
+    let outcome = serde_json::json!(
+        {"code": "UNAVAILABLE", "hop": "service-b", "reason": "SERVICE_A_UNREACHABLE", "calls": 20}
+    );
+    assert_eq!(report["outcomes"], serde_json::json!([outcome]));
+    assert_eq!(report["instances"][0]["errors"], 20);
+}
+
+#[test]
+fn goes_on_while_nobody_is_there() {
+    let (_port, nobody) = servers::nobody();
+    for flags in [&["--requests", "50", "--rate", "500"][..], &["--requests", "50"]] {
+        let report = report(&nobody, flags);
+        adds_up(&report);
+        let outcome = &report["outcomes"][0];
+        assert_eq!((&outcome["code"], &outcome["hop"]), (&"UNAVAILABLE".into(), &"test-client".into()), "{report}");
+        assert_eq!((&outcome["reason"], &outcome["calls"]), (&"connection refused".into(), &50.into()), "{report}");
+    }
+}
+
+#[test]
+fn sees_answers_with_the_text_of_another_call() {
+    let peer = hostile_peer::Peer::start("another-text").unwrap();
+    let url = peer.address().to_string();
+    let ran = load(&url, &["--requests", "30", "--output", "json", "--fail-if", "swapped>0"]);
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+    adds_up(&report);
+    assert_eq!((&report["swapped"], &report["ok"], &report["errors"]), (&30.into(), &0.into(), &30.into()), "{report}");
+    assert_eq!((ran.stderr.as_str(), ran.code), ("failed: swapped>0: swapped is 30 of 30, 100.00 %\n", 1));
+}
+
+#[test]
+fn replaces_a_connection_that_was_lost() {
+    let peer = hostile_peer::Peer::start("flap-100").unwrap();
+    let url = peer.address().to_string();
+    // Slower than the shortest life that a connection must have had to be replaced at once.
+    let report = report(&url, &["--rate", "250", "--requests", "500", "--connections", "1"]);
+    adds_up(&report);
+    let (ok, errors) = (report["ok"].as_u64().unwrap(), report["errors"].as_u64().unwrap());
+    assert!(ok >= 400 && errors >= 4, "{report}");
+    for outcome in report["outcomes"].as_array().unwrap().iter().skip(1) {
+        assert_eq!((&outcome["code"], &outcome["hop"]), (&"UNAVAILABLE".into(), &"test-client".into()), "{report}");
+    }
+}
+
+#[test]
+fn ends_calls_at_their_deadline_and_loses_none() {
+    for behaviour in ["slow-60000ms", "headers-then-stall"] {
+        let peer = hostile_peer::Peer::start(behaviour).unwrap();
+        let report = report(&peer.url(), &["--rate", "100", "--requests", "20", "--timeout", "100ms"]);
+        adds_up(&report);
+        let outcome = &report["outcomes"][0];
+        assert_eq!((&outcome["code"], &outcome["calls"]), (&"DEADLINE_EXCEEDED".into(), &20.into()), "{report}");
+        assert!(report["latency_ms"]["p50"].as_f64().unwrap() >= 100.0, "{report}");
+    }
+}
+
+#[test]
+fn says_which_calls_could_not_start() {
+    let peer = hostile_peer::Peer::start("slow-60000ms").unwrap();
+    let url = peer.address().to_string();
+    let flags = ["--rate", "100", "--requests", "40", "--timeout", "200ms", "--concurrency", "2"];
+    let report = report(&url, &flags);
+    adds_up(&report);
+    assert!(report["not_started"].as_u64().unwrap() > 0, "{report}");
+    let warnings = report["warnings"].to_string();
+    for warning in ["waited for their start until the timeout", "had to wait for one of the 2 in flight to end"] {
+        assert!(warnings.contains(warning), "{report}");
+    }
+    // What waited for a slot has waited from its intended start on.
+    assert!(report["lag_ms"]["max"].as_f64().unwrap() >= 100.0, "{report}");
+    assert!(report["latency_ms"]["max"].as_f64().unwrap() >= 300.0, "{report}");
+}
