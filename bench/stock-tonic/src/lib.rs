@@ -26,9 +26,9 @@ struct Args {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
     listen: SocketAddr,
 
-    /// Where A listens
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    service_a: String,
+    /// Where A listens; with more than one, comma separated, tonic balances
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", value_delimiter = ',')]
+    service_a: Vec<String>,
 
     /// The timeout of a call to A, in milliseconds
     #[arg(long, value_name = "MS", default_value = "2000")]
@@ -53,9 +53,13 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 async fn serve(args: Args) -> anyhow::Result<()> {
-    let channel = Endpoint::from_shared(args.service_a)?
-        .connect_timeout(Duration::from_millis(args.service_a_connect_timeout_ms))
-        .connect_lazy();
+    let connect_timeout = Duration::from_millis(args.service_a_connect_timeout_ms);
+    let endpoint = |url| Ok(Endpoint::from_shared(url)?.connect_timeout(connect_timeout));
+    let mut endpoints: Vec<Endpoint> = args.service_a.into_iter().map(endpoint).collect::<anyhow::Result<_>>()?;
+    let channel = match endpoints.len() {
+        1 => endpoints.remove(0).connect_lazy(),
+        _ => Channel::balance_list(endpoints.into_iter()),
+    };
     let call_echo = CallEcho { channel, timeout: Duration::from_millis(args.service_a_timeout_ms) };
     let incoming = TcpIncoming::bind(args.listen).context("cannot listen")?.with_nodelay(Some(true));
     println!("listening=http://{}", incoming.local_addr().context("no address")?);

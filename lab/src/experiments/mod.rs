@@ -3,8 +3,13 @@
 mod cancels;
 mod deadlines;
 mod figures;
+mod load;
+mod outage;
+mod replicas;
+mod rolling;
+mod storm;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use crate::{print::print, program::Program, signals::Signals};
 use figures::Figures;
@@ -16,6 +21,30 @@ pub enum Experiment {
     Deadlines(Size),
     /// Does A see that a caller has gone, how soon, and is nothing left in flight?
     Cancels(Size),
+    /// Two replicas of A, one of them in trouble: how many calls fail, beside a stock tonic B?
+    Replicas(Size),
+    /// All of A is gone while the calls go on: what does it cost, and how soon is all well again?
+    Outage {
+        /// For so many seconds
+        #[arg(long, value_name = "N", default_value = "60", value_parser = service_runtime::cli::count)]
+        seconds: usize,
+    },
+    /// A fails a share of its calls: how many attempts does B make, and how many calls go well?
+    Storm {
+        /// How many calls for each share
+        #[command(flatten)]
+        size: Size,
+
+        /// Write a plot (SVG) there
+        #[arg(long, value_name = "FILE")]
+        plot: Option<PathBuf>,
+    },
+    /// Three replicas restarted one after the other under load: does any call fail?
+    Rolling {
+        /// So many times each
+        #[arg(long, value_name = "N", default_value = "10", value_parser = service_runtime::cli::count)]
+        rounds: usize,
+    },
 }
 
 /// How much of it.
@@ -36,6 +65,10 @@ pub async fn run(experiment: &Experiment) -> anyhow::Result<ExitCode> {
         match experiment {
             Experiment::Deadlines(size) => deadlines::run(&program, size.calls).await,
             Experiment::Cancels(size) => cancels::run(&program, size.calls).await,
+            Experiment::Replicas(size) => replicas::run(&program, size.calls).await,
+            Experiment::Outage { seconds } => outage::run(&program, *seconds).await,
+            Experiment::Storm { size, plot } => storm::run(&program, size.calls, plot.as_ref()).await,
+            Experiment::Rolling { rounds } => rolling::run(&program, *rounds).await,
         }
     };
     tokio::select! {

@@ -1,0 +1,103 @@
+//! All of A is gone while the calls go on: what that costs, and how soon all is well afterwards.
+
+use std::{fs, time::Duration};
+
+use anyhow::Context as _;
+use hostile_peer::Peer;
+use tokio::time::{Instant, sleep};
+
+use super::{
+    load::{self, Loop},
+    replicas::start_a,
+};
+use crate::{
+    child::Child,
+    http::{self, Ask},
+    print::print,
+    program::Program,
+};
+
+const RATE: u32 = 1000;
+
+/// The calls go on for so many seconds. True if every call was refused, and the connects kept to row 12.
+pub async fn run(program: &Program, seconds: usize) -> anyhow::Result<bool> {
+    let cheap = refusals(program, seconds).await?;
+    for outage in [Duration::from_secs(1), Duration::from_secs(seconds.min(30) as u64)] {
+        print(&format!(
+            "back after {} s: every worker OK {} ms later\n",
+            outage.as_secs(),
+            recovery(program, outage).await?
+        ));
+    }
+    Ok(cheap)
+}
+
+/// A peer that takes connections only to close them: so each try to connect can be counted.
+async fn refusals(program: &Program, seconds: usize) -> anyhow::Result<bool> {
+    let peer = Peer::start("close-on-accept")?;
+    let flags = ["--listen", "127.0.0.1:0", "--log", "warn", "--service-a", &peer.url()];
+    let b = Child::start(program, "service-b", &flags).await?;
+    let pid = b.pid().context("B has ended")?;
+    // The first calls make what is made once.
+    load::run(program, &b.url(), Loop::Open(RATE), RATE as usize, PATIENCE).await?;
+    let (cpu, memory, connects) = (cpu_ticks(pid)?, memory_kb(pid)?, peer.connections());
+    let report = load::run(program, &b.url(), Loop::Open(RATE), RATE as usize * seconds, PATIENCE).await?;
+    let (cpu, memory_now) = (cpu_ticks(pid)? - cpu, memory_kb(pid)?);
+    let connects = peer.connections() - connects;
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let allowed = (80 * workers * seconds).div_ceil(60) + workers;
+    #[expect(clippy::cast_precision_loss, reason = "a figure")]
+    let micros_a_call = cpu as f64 * MICROS_A_TICK / report.calls as f64;
+    print(&format!(
+        "A gone for {seconds} s at {RATE} calls/s: {} calls, {} refused, p99 {:.1} ms; {connects} connects (at most {allowed}), {} calls \
+         reached A; B: {micros_a_call:.0} µs of CPU a call, memory {memory} -> {memory_now} kB\n",
+        report.calls,
+        report.errors,
+        report.p99_ms,
+        peer.calls()
+    ));
+    Ok(report.errors == report.calls && connects <= allowed)
+}
+
+/// How long after its return every worker of B gets through to A.
+async fn recovery(program: &Program, outage: Duration) -> anyhow::Result<u128> {
+    let mut a = start_a(program, 0, &[]).await?;
+    let flags = ["--listen", "127.0.0.1:0", "--log", "warn", "--service-a", &a.url()];
+    let b = Child::start(program, "service-b", &flags).await?;
+    every_worker(&b).await;
+    let port = a.address().port();
+    a.kill().await?;
+    sleep(outage).await;
+    let _back = start_a(program, port, &[]).await?;
+    let start = Instant::now();
+    every_worker(&b).await;
+    Ok(start.elapsed().as_millis())
+}
+
+async fn every_worker(b: &Child) {
+    loop {
+        let answers = http::ask_every_worker(b.address(), &Ask::get("/call-echo?msg=hello")).await;
+        if answers.iter().all(|answer| answer.as_ref().is_ok_and(|answer| answer.status == 200)) {
+            return;
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(300);
+/// Linux counts CPU time in hundredths of a second, whatever its clock does.
+const MICROS_A_TICK: f64 = 10_000.0;
+
+/// User and system time.
+fn cpu_ticks(pid: u32) -> anyhow::Result<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("no /proc here: this experiment wants Linux")?;
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let field = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok());
+    field(11).zip(field(12)).map(|(user, system)| user + system).context("an unknown /proc/<pid>/stat")
+}
+
+fn memory_kb(pid: u32) -> anyhow::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    line.trim().trim_end_matches(" kB").parse().context("an unknown VmRSS")
+}
