@@ -41,7 +41,7 @@ the report so far.";
 
 /// What `load` does, and when it is not content.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXPLANATION)]
+#[command(next_help_heading = "Load", after_long_help = EXPLANATION)]
 pub struct LoadArgs {
     /// Which call to make
     #[arg(long, value_name = "CALL", default_value = "call-echo")]
