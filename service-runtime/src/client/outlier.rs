@@ -6,7 +6,7 @@ use std::{
     collections::HashMap,
     net::SocketAddr,
     sync::{
-        Arc, LazyLock, Mutex, PoisonError, Weak,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
@@ -28,18 +28,26 @@ const LONGEST: Duration = Duration::from_secs(300);
 pub(super) struct Outliers(Mutex<HashMap<SocketAddr, Weak<Outlier>>>);
 
 /// How one replica does.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outlier {
+    since: Instant,
     failed_in_a_row: AtomicU32,
     calls: Window,
-    /// In milliseconds since the first use; 0 is never.
+    /// In milliseconds since then; 0 is never.
     ejected_until: AtomicU64,
     ejections: AtomicU32,
 }
 
-fn now_ms() -> u64 {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    u64::try_from(START.elapsed().as_millis()).unwrap_or(u64::MAX)
+impl Default for Outlier {
+    fn default() -> Self {
+        Outlier {
+            since: Instant::now(),
+            failed_in_a_row: AtomicU32::default(),
+            calls: Window::default(),
+            ejected_until: AtomicU64::default(),
+            ejections: AtomicU32::default(),
+        }
+    }
 }
 
 impl Outliers {
@@ -79,7 +87,11 @@ impl Outlier {
 
     /// Whether it gets no calls while another replica is ready.
     pub fn is_ejected(&self) -> bool {
-        self.ejected_until.load(Ordering::Relaxed) > now_ms()
+        self.ejected_until.load(Ordering::Relaxed) > self.now_ms()
+    }
+
+    fn now_ms(&self) -> u64 {
+        ms(self.since.elapsed())
     }
 
     fn keeps_failing(&self) -> bool {
@@ -89,12 +101,12 @@ impl Outlier {
 
     /// Longer each time; a time of health as long as an ejection takes one off.
     fn eject(&self) -> Duration {
-        let well = now_ms().saturating_sub(self.ejected_until.load(Ordering::Relaxed)) / ms(EJECTION);
+        let well = self.now_ms().saturating_sub(self.ejected_until.load(Ordering::Relaxed)) / ms(EJECTION);
         let forgiven = u32::try_from(well).unwrap_or(u32::MAX);
         let ejections = self.ejections.load(Ordering::Relaxed).saturating_sub(forgiven) + 1;
         self.ejections.store(ejections, Ordering::Relaxed);
         let time = (EJECTION * ejections).min(LONGEST);
-        self.ejected_until.store(now_ms() + ms(time), Ordering::Relaxed);
+        self.ejected_until.store(self.now_ms() + ms(time), Ordering::Relaxed);
         // What comes after is a new chance.
         self.failed_in_a_row.store(0, Ordering::Relaxed);
         self.calls.clear();

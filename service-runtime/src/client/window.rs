@@ -1,9 +1,6 @@
 //! Counts over the last ten seconds, without a lock: for all workers of a process.
 
-use std::sync::{
-    LazyLock,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 
@@ -12,8 +9,11 @@ const BUCKETS: usize = SECONDS as usize + 1;
 const SECONDS: u32 = 10;
 
 /// Two counts a second, `all` and `marked`, packed with the second that they belong to.
-#[derive(Debug, Default)]
-pub(super) struct Window([AtomicU64; BUCKETS]);
+#[derive(Debug)]
+pub(super) struct Window {
+    since: Instant,
+    buckets: [AtomicU64; BUCKETS],
+}
 
 /// What happened within a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,30 +22,34 @@ pub(super) struct Counts {
     pub marked: u32,
 }
 
-/// The seconds since the first use.
-fn second() -> u32 {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    u32::try_from(START.elapsed().as_secs()).unwrap_or(u32::MAX)
+impl Default for Window {
+    fn default() -> Self {
+        Window { since: Instant::now(), buckets: Default::default() }
+    }
 }
 
 impl Window {
     /// Counts one, now.
     pub fn count(&self, marked: bool) {
-        self.count_at(second(), marked);
+        self.count_at(self.second(), marked);
     }
 
     /// The last ten seconds, and the second under way.
     pub fn counts(&self) -> Counts {
-        self.counts_at(second())
+        self.counts_at(self.second())
     }
 
     /// Forgets everything.
     pub fn clear(&self) {
-        self.0.iter().for_each(|bucket| bucket.store(0, Ordering::Relaxed));
+        self.buckets.iter().for_each(|bucket| bucket.store(0, Ordering::Relaxed));
+    }
+
+    fn second(&self) -> u32 {
+        (self.since.elapsed().as_secs() % CYCLE) as u32
     }
 
     fn count_at(&self, now: u32, marked: bool) {
-        let bucket = &self.0[now as usize % BUCKETS];
+        let bucket = &self.buckets[now as usize % BUCKETS];
         let counted = |packed| {
             let (second, counts) = unpack(packed);
             let Counts { all, marked: so_far } = if second == now { counts } else { Counts::default() };
@@ -58,16 +62,19 @@ impl Window {
     fn counts_at(&self, now: u32) -> Counts {
         let recent = |bucket: &AtomicU64| {
             let (second, counts) = unpack(bucket.load(Ordering::Relaxed));
-            (now.wrapping_sub(second) <= SECONDS).then_some(counts)
+            ((u64::from(now) + CYCLE - u64::from(second)) % CYCLE <= SECONDS.into()).then_some(counts)
         };
         let sum = |sum: Counts, next: Counts| Counts { all: sum.all + next.all, marked: sum.marked + next.marked };
-        self.0.iter().filter_map(recent).fold(Counts::default(), sum)
+        self.buckets.iter().filter_map(recent).fold(Counts::default(), sum)
     }
 }
 
 /// 20 bits of seconds (twelve days, then they come again), 22 of each count.
 const COUNT_BITS: u32 = 22;
 const COUNT: u64 = (1 << COUNT_BITS) - 1;
+/// Fits into these bits, and is a multiple of `BUCKETS`, so that each second has the bucket after the last one's.
+const CYCLE: u64 = (1 << 20) - 1;
+const _: () = assert!(CYCLE.is_multiple_of(BUCKETS as u64));
 
 fn pack(second: u32, Counts { all, marked }: Counts) -> u64 {
     let count = |count: u32| u64::from(count).min(COUNT);
@@ -82,6 +89,8 @@ fn unpack(packed: u64) -> (u32, Counts) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -98,6 +107,21 @@ mod tests {
         assert_eq!(window.counts_at(111), Counts { all: 2, marked: 1 });
         window.clear();
         assert_eq!(window.counts_at(111), Counts::default());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn counts_on_when_the_seconds_it_keeps_begin_again() {
+        let window = Window::default();
+        tokio::time::advance(Duration::from_secs(CYCLE - 2)).await;
+        for seen in 1..=5 {
+            window.count(true);
+            assert_eq!(window.counts(), Counts { all: seen, marked: seen });
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(window.counts().all, 5, "the first is ten seconds old");
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert_eq!(window.counts().all, 0);
     }
 
     #[test]
