@@ -175,7 +175,8 @@ impl Replicas {
     fn choose(&self, avoid: &[SocketAddr]) -> Choice {
         let set = self.set();
         let ready: Vec<&Arc<Replica>> = set.iter().filter(|replica| replica.subchannel.is_ready()).collect();
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        // A retry takes no turn: with two replicas, each call would begin where the last one failed.
+        let turn = self.turn.fetch_add(usize::from(avoid.is_empty()), Ordering::Relaxed);
         let fresh = |replica: &Replica| !avoid.contains(&replica.endpoint.address);
         let well = |replica: &Replica| !replica.outlier.is_ejected();
         let chosen = of_two(&ready, turn, |replica| fresh(replica) && well(replica))

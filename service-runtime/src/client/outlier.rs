@@ -33,7 +33,7 @@ pub(super) struct Outlier {
     since: Instant,
     failed_in_a_row: AtomicU32,
     calls: Window,
-    /// In milliseconds of its life; 0 is never.
+    /// In milliseconds since then; 0 is never.
     ejected_until: AtomicU64,
     ejections: AtomicU32,
 }
@@ -87,10 +87,10 @@ impl Outlier {
 
     /// Whether it gets no calls while another replica is ready.
     pub fn is_ejected(&self) -> bool {
-        self.ejected_until.load(Ordering::Relaxed) > self.age_ms()
+        self.ejected_until.load(Ordering::Relaxed) > self.now_ms()
     }
 
-    fn age_ms(&self) -> u64 {
+    fn now_ms(&self) -> u64 {
         ms(self.since.elapsed())
     }
 
@@ -101,12 +101,12 @@ impl Outlier {
 
     /// Longer each time; a time of health as long as an ejection takes one off.
     fn eject(&self) -> Duration {
-        let well = self.age_ms().saturating_sub(self.ejected_until.load(Ordering::Relaxed)) / ms(EJECTION);
+        let well = self.now_ms().saturating_sub(self.ejected_until.load(Ordering::Relaxed)) / ms(EJECTION);
         let forgiven = u32::try_from(well).unwrap_or(u32::MAX);
         let ejections = self.ejections.load(Ordering::Relaxed).saturating_sub(forgiven) + 1;
         self.ejections.store(ejections, Ordering::Relaxed);
         let time = (EJECTION * ejections).min(LONGEST);
-        self.ejected_until.store(self.age_ms() + ms(time), Ordering::Relaxed);
+        self.ejected_until.store(self.now_ms() + ms(time), Ordering::Relaxed);
         // What comes after is a new chance.
         self.failed_in_a_row.store(0, Ordering::Relaxed);
         self.calls.clear();

@@ -45,7 +45,7 @@ impl Window {
     }
 
     fn second(&self) -> u32 {
-        u32::try_from(self.since.elapsed().as_secs()).unwrap_or(u32::MAX)
+        (self.since.elapsed().as_secs() % CYCLE) as u32
     }
 
     fn count_at(&self, now: u32, marked: bool) {
@@ -62,7 +62,7 @@ impl Window {
     fn counts_at(&self, now: u32) -> Counts {
         let recent = |bucket: &AtomicU64| {
             let (second, counts) = unpack(bucket.load(Ordering::Relaxed));
-            (now.wrapping_sub(second) <= SECONDS).then_some(counts)
+            ((u64::from(now) + CYCLE - u64::from(second)) % CYCLE <= SECONDS.into()).then_some(counts)
         };
         let sum = |sum: Counts, next: Counts| Counts { all: sum.all + next.all, marked: sum.marked + next.marked };
         self.buckets.iter().filter_map(recent).fold(Counts::default(), sum)
@@ -72,6 +72,9 @@ impl Window {
 /// 20 bits of seconds (twelve days, then they come again), 22 of each count.
 const COUNT_BITS: u32 = 22;
 const COUNT: u64 = (1 << COUNT_BITS) - 1;
+/// Fits into these bits, and is a multiple of `BUCKETS`, so that each second has the bucket after the last one's.
+const CYCLE: u64 = (1 << 20) - 1;
+const _: () = assert!(CYCLE.is_multiple_of(BUCKETS as u64));
 
 fn pack(second: u32, Counts { all, marked }: Counts) -> u64 {
     let count = |count: u32| u64::from(count).min(COUNT);
@@ -86,6 +89,8 @@ fn unpack(packed: u64) -> (u32, Counts) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -102,6 +107,21 @@ mod tests {
         assert_eq!(window.counts_at(111), Counts { all: 2, marked: 1 });
         window.clear();
         assert_eq!(window.counts_at(111), Counts::default());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn counts_on_when_the_seconds_it_keeps_begin_again() {
+        let window = Window::default();
+        tokio::time::advance(Duration::from_secs(CYCLE - 2)).await;
+        for seen in 1..=5 {
+            window.count(true);
+            assert_eq!(window.counts(), Counts { all: seen, marked: seen });
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(window.counts().all, 5, "the first is ten seconds old");
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert_eq!(window.counts().all, 0);
     }
 
     #[test]

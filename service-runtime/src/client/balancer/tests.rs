@@ -121,6 +121,20 @@ async fn makes_the_next_attempt_elsewhere_if_there_is_an_elsewhere() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn begins_calls_in_turn_also_where_each_is_made_again() {
+    let balancer = settled([to("echo"), to("echo")]).await;
+    let mut first = BTreeMap::new();
+    for _ in 0..100 {
+        let port = picked(&balancer, &[]).await;
+        *first.entry(port).or_insert(0) += 1;
+        if port == 1 {
+            assert_eq!(picked(&balancer, &[address(1)]).await, 2);
+        }
+    }
+    assert_eq!(first, [(1, 50), (2, 50)].into());
+}
+
+#[tokio::test(start_paused = true)]
 async fn gives_no_call_to_a_replica_that_keeps_failing_until_it_had_time_to_mend() {
     let balancer = settled([to("echo"), to("echo")]).await;
     let mut failures = 0;
