@@ -82,8 +82,11 @@ def service_a(*flags, listen="127.0.0.1:0"):
 
 
 def service_b(a, *flags):
-    """B on a free port, with this address for A; one worker, so that calls on one connection reach A in their order."""
-    return running("service-b", "--listen", "127.0.0.1:0", "--service-a", a, "--workers", "1", *flags)
+    """B on a free port, with this address for A; one worker, so that calls on one connection reach A in their order.
+
+    Without retries, which would hide what became of the first attempt; transparent ones are always made.
+    """
+    return running("service-b", "--listen", "127.0.0.1:0", "--service-a", a, "--workers", "1", "--retry-attempts", "1", *flags)
 
 
 def hostile_peer(behaviour):
