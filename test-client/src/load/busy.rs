@@ -1,43 +1,51 @@
-//! How much of its time a thread is at work: one that always is cannot keep to a schedule.
+//! How much of its time a thread has something to do: one that always has cannot keep to a schedule.
 
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
+use tokio::runtime::Handle;
 
-/// The two clocks of the thread that asks: its own, which stands while it waits, and everybody's.
+/// Less time than this says nothing.
+const TOO_SHORT: Duration = Duration::from_millis(50);
+
+/// The time of a runtime of one thread. Unlike the processor's time it does not stand while somebody else has the processor.
 pub struct Busy {
-    at_work: Duration,
+    before: Duration,
     at: Instant,
 }
 
 impl Busy {
-    /// Starts to measure.
+    /// Starts to measure. Needs a Tokio runtime.
     pub fn now() -> Self {
-        Busy { at_work: at_work(), at: Instant::now() }
+        Busy { before: so_far(), at: Instant::now() }
     }
 
-    /// The share of the time since then that this thread was at work, from 0 to 1.
+    /// The share of the time since then in which this thread did not wait for anything, from 0 to 1.
     pub fn share(&self) -> f64 {
-        let all = self.at.elapsed().as_secs_f64().max(1e-9);
-        ((at_work().saturating_sub(self.at_work)).as_secs_f64() / all).min(1.0)
+        let all = self.at.elapsed();
+        let busy = so_far().saturating_sub(self.before);
+        if all < TOO_SHORT { 0.0 } else { (busy.as_secs_f64() / all.as_secs_f64()).min(1.0) }
     }
 }
 
-fn at_work() -> Duration {
-    clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap_or_default()
+fn so_far() -> Duration {
+    Handle::current().metrics().worker_total_busy_duration(0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn tells_work_from_waiting() {
+    #[tokio::test]
+    async fn tells_work_from_waiting() {
         let busy = Busy::now();
-        std::thread::sleep(Duration::from_millis(50));
+        tokio::time::sleep(Duration::from_millis(200)).await;
         assert!(busy.share() < 0.5, "{}", busy.share());
-        let (start, busy) = (at_work(), Busy::now());
-        while at_work() - start < Duration::from_millis(20) {}
-        assert!(busy.share() > 0.0, "{}", busy.share());
+        let busy = Busy::now();
+        for _ in 0..20 {
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_millis(10) {}
+            tokio::task::yield_now().await;
+        }
+        assert!(busy.share() > 0.5, "{}", busy.share());
     }
 }

@@ -48,7 +48,7 @@ pub struct Tally {
     pub unfinished: u64,
     /// Calls that waited for another one to end, since too many were in flight.
     pub queued: u64,
-    /// How much of its time the busiest thread was at work, from 0 to 1.
+    /// How much of its time the busiest thread had something to do, from 0 to 1.
     pub busy: f64,
     /// When the last call started, from the beginning.
     pub last_start: Duration,
