@@ -8,6 +8,7 @@ use crate::{
     print::print,
     program::Program,
     signals::Signals,
+    up,
 };
 
 /// What to break, and how.
@@ -26,6 +27,10 @@ pub struct Args {
     #[arg(long, value_name = "PORT", default_value = "8081")]
     port_b: u16,
 
+    /// How many As a pair of its own has; the first is broken
+    #[arg(long, value_name = "N", default_value = "1", value_parser = up::count)]
+    replicas: usize,
+
     /// Show everything that can be broken
     #[arg(long, conflicts_with = "failure")]
     list: bool,
@@ -43,7 +48,7 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let broken = async {
         match control::ask(args.port_b, failure.slug, args.hold).await? {
             Some(met) => Ok(met),
-            None => on_a_pair_of_its_own(failure, args.hold).await,
+            None => on_a_pair_of_its_own(failure, args).await,
         }
     };
     // Whatever is dropped is healed: by the running pair, or with the children that are killed.
@@ -54,10 +59,11 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn on_a_pair_of_its_own(failure: &'static Failure, hold: bool) -> anyhow::Result<bool> {
+async fn on_a_pair_of_its_own(failure: &'static Failure, args: &Args) -> anyhow::Result<bool> {
     let program = Program::this()?.with_defaults();
-    let mut stage = Stage::set(program, Kind::Ours, Times::DEFAULT, Scene::Well, [0, 0]).await?;
-    show::play(&mut stage, failure, hold, print).await
+    let mut stage =
+        Stage::set_beside(args.replicas - 1, program, Kind::Ours, Times::DEFAULT, Scene::Well, [0, 0]).await?;
+    show::play(&mut stage, failure, args.hold, print).await
 }
 
 fn list() -> String {

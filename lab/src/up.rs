@@ -34,6 +34,10 @@ pub struct Args {
     #[arg(long, value_name = "PORT", default_value = "8080", value_parser = port)]
     port_a: u16,
 
+    /// How many As there are; the others take the ports after A's, but for B's
+    #[arg(long, value_name = "N", default_value = "1", value_parser = count)]
+    replicas: usize,
+
     /// The port of B; 0 takes a free one
     #[arg(long, value_name = "PORT", default_value = "8081", value_parser = port)]
     port_b: u16,
@@ -43,13 +47,19 @@ fn port(text: &str) -> Result<u16, String> {
     text.parse().map_err(|_| "expected a port from 0 to 65535".into())
 }
 
+/// How many replicas of A there are.
+pub(crate) fn count(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|count| (1..=100).contains(count)).ok_or_else(|| "expected a number from 1 to 100".into())
+}
+
 /// Runs the pair until Ctrl-C or SIGTERM, then drains it; meanwhile `lab break` may break it. Exit code 0.
 ///
 /// Errors: a service did not start; it has said why.
 pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new()?;
     let ports = [args.port_a, args.port_b];
-    let starting = Stage::set(Program::this()?, Kind::Ours, Times::DEFAULT, Scene::Well, ports);
+    let others = args.replicas - 1;
+    let starting = Stage::set_beside(others, Program::this()?, Kind::Ours, Times::DEFAULT, Scene::Well, ports);
     let mut stage = tokio::select! {
         started = starting => started.context("lab up takes --port-a and --port-b, and 0 for a free port")?,
         code = signals.next() => return Ok(ExitCode::from(code)),
@@ -59,25 +69,26 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let logs = Logs::default();
     stage.on_start({
         let logs = logs.clone();
-        move |child| logs.relay(child)
+        move |name, child| logs.relay(name, child)
     });
     watch(&mut stage, &ear, &mut signals).await;
     // B first: its calls may still need A.
-    for child in stage.into_children().into_iter().rev() {
+    for (_, child) in stage.processes().into_iter().rev() {
         end(child, &mut signals).await?;
     }
+    drop(stage);
     logs.end().await;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Until a signal comes. A child that ends by itself, or by your hand, is part of the play.
 async fn watch(stage: &mut Stage, ear: &Ear, signals: &mut Signals) {
-    let mut told = [false; 2];
+    let mut told = Vec::new();
     loop {
         let stream = tokio::select! {
-            (name, status) = stage.ended(told) => {
-                told[usize::from(name == "B")] = true;
-                say(&gone(stage, name, status));
+            (name, status) = stage.ended(&told) => {
+                say(&gone(stage, &name, status));
+                told.push(name);
                 continue;
             }
             stream = ear.next() => stream,
@@ -91,12 +102,12 @@ async fn watch(stage: &mut Stage, ear: &Ear, signals: &mut Signals) {
         if let Err(error) = granted {
             say(&format!("the pair could not be healed: {error:#}"));
         }
-        told = [false; 2];
+        told.clear();
     }
 }
 
 /// SIGTERM, once; and once more for each further Ctrl-C, which a service takes for impatience.
-async fn end(mut child: Child, signals: &mut Signals) -> anyhow::Result<()> {
+async fn end(child: &mut Child, signals: &mut Signals) -> anyhow::Result<()> {
     child.terminate()?;
     // Perhaps it was frozen by hand.
     child.thaw()?;
@@ -114,9 +125,8 @@ struct Logs(Rc<RefCell<Vec<JoinHandle<()>>>>);
 
 impl Logs {
     /// Prints what `child` logs, from its first line to its last.
-    fn relay(&self, child: &mut Child) {
-        let name = if child.name() == "service-a" { 'A' } else { 'B' };
-        self.0.borrow_mut().push(tokio::spawn(relay(name, child.log())));
+    fn relay(&self, name: &str, child: &mut Child) {
+        self.0.borrow_mut().push(tokio::spawn(relay(name.to_owned(), child.log())));
     }
 
     /// Waits a moment for the last words.
@@ -125,7 +135,7 @@ impl Logs {
     }
 }
 
-async fn relay(name: char, mut log: Receiver<String>) {
+async fn relay(name: String, mut log: Receiver<String>) {
     loop {
         match log.recv().await {
             Ok(line) => say(&format!("{name} | {line}")),
@@ -137,10 +147,12 @@ async fn relay(name: char, mut log: Receiver<String>) {
 
 fn gone(stage: &mut Stage, name: &str, status: Option<ExitStatus>) -> String {
     let how = status.map_or_else(|| "nobody knows how".to_owned(), |status| status.to_string());
-    let (a, b) = (stage.a().url(), stage.b().address());
+    let urls = stage.urls();
+    let address = stage.processes().into_iter().find(|(other, _)| other == name).map(|(_, process)| process.address());
+    let listen = address.map_or_else(String::new, |address| address.to_string());
     let again = match name {
-        "A" => format!("cargo service-a --listen {} --fault-injection", a.trim_start_matches("http://")),
-        _ => format!("cargo service-b --listen {b} --service-a {a} --fault-injection"),
+        "B" => format!("cargo service-b --listen {listen} --service-a {urls} --fault-injection"),
+        _ => format!("cargo service-a --listen {listen} --fault-injection"),
     };
     format!("{name} is gone ({how}). To start it again, in another terminal: {again}")
 }
@@ -151,24 +163,38 @@ fn what_to_try(stage: &mut Stage) -> String {
     let port_b = stage.b().address().port();
     let default = a.ends_with(":8080") && port_b == 8081;
     let port = if port_b == 8081 { String::new() } else { format!(" --port-b {port_b}") };
+    let (all, frozen, gone) = match stage.has_others() {
+        false => (
+            "both",
+            "A freezes: B answers UNAVAILABLE after 2 s",
+            "A is gone: UNAVAILABLE in milliseconds, and B stays healthy",
+        ),
+        true => (
+            "all",
+            "A1 freezes: five calls at most run into B's cap, then it gets none",
+            "A1 is gone, and no caller notices",
+        ),
+    };
+    let processes = stage.processes();
+    let row = |(name, child): &(String, &mut Child)| {
+        format!("{name:2} {}   pid {}\n", child.url(), child.pid().unwrap_or_default())
+    };
+    let rows: String = processes.iter().map(row).collect();
     let where_they_are = if default { String::new() } else { format!(" --service-a {a} --service-b {b}") };
     format!(
         "\
-A  {a}   pid {pid}
-B  {b}   pid {pid_b}
-Faults on: both obey the metadata rpc-behavior.
+{rows}Faults on: {all} obey the metadata rpc-behavior.
 
 In another terminal, try:
   cargo test-client{where_they_are} call-echo hello
   curl '{b}/call-echo?msg=hello'
   cargo test-client{where_they_are} call-echo hello -H 'rpc-behavior: sleep-3'   # A takes 3 s: UNAVAILABLE after 2 s
-  kill -STOP {pid}     # A freezes: B answers UNAVAILABLE after 2 s
-  kill -CONT {pid}     # A goes on, and so does B
-  kill -9 {pid}        # A is gone: UNAVAILABLE in milliseconds, and B stays healthy
+  kill -STOP {pid}     # {frozen}
+  kill -CONT {pid}     # it goes on, and so does B
+  kill -9 {pid}        # {gone}
   cargo lab break{port} a-frozen   # the same and {failures} more, one command each: see cargo lab break --list
-Ctrl-C ends both.
+Ctrl-C ends {all}.
 ",
-        pid_b = stage.b().pid().unwrap_or_default(),
         failures = table::FAILURES.len() - 1,
     )
 }

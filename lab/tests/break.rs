@@ -51,9 +51,13 @@ fn line_with(lines: &mut Lines<BufReader<ChildStdout>>, text: &str) -> String {
 
 /// A `lab up` on free ports: itself, the port of its B, and B's process id. What it prints is read away.
 fn up() -> (Ended, String, Pid) {
-    let (up, mut lines) = Ended::start(&["up", "--port-a", "0", "--port-b", "0"]);
+    up_with("1")
+}
+
+fn up_with(replicas: &str) -> (Ended, String, Pid) {
+    let (up, mut lines) = Ended::start(&["up", "--port-a", "0", "--port-b", "0", "--replicas", replicas]);
     let b = line_with(&mut lines, "B  http://");
-    line_with(&mut lines, "Ctrl-C ends both");
+    line_with(&mut lines, "Ctrl-C ends");
     std::thread::spawn(move || lines.for_each(drop));
     let words: Vec<&str> = b.split_whitespace().collect();
     let [_, url, "pid", pid] = words[..] else { panic!("not a service: {b}") };
@@ -124,4 +128,23 @@ fn starts_again_what_was_killed_by_hand() {
     let (told, code) = ran(&["break", "a-closes", "--port-b", &port]);
     assert_eq!(code, Some(0), "{told}");
     assert!(call_echo(&port).starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn breaks_one_replica_of_three_and_no_caller_notices_or_only_who_met_it() {
+    let (mut up, port, _) = up_with("3");
+    for slug in
+        ["a-down", "a-killed", "a-closes", "a-black-hole", "a-unresolved", "a-http1", "a-proxy-503", "a-unavailable"]
+    {
+        let (told, code) = ran(&["break", slug, "--port-b", &port]);
+        assert!(code == Some(0) && told.contains(&format!(":{port}\n")), "{slug}: {told}");
+        assert!(told.contains("expected: OK (200 over HTTP)") && told.contains("✓ JSON  200 · OK"), "{slug}: {told}");
+    }
+    let (told, code) = ran(&["break", "a-two-messages", "--port-b", &port]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("✓ gRPC  INTERNAL · from service-b · SERVICE_A_BROKEN · two messages"), "{told}");
+    let (told, code) = ran(&["break", "caller-leaves", "--port-b", &port]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(call_echo(&port).starts_with("HTTP/1.1 200 "));
+    assert_eq!(up.interrupt(), Some(0));
 }

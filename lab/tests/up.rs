@@ -145,6 +145,27 @@ fn leaves_no_frozen_child_behind_when_it_is_killed() {
 }
 
 #[test]
+fn runs_three_replicas_of_a_and_tells_them_apart() {
+    let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
+    let flags = ["up", "--port-a", "0", "--port-b", "0", "--replicas", "3"];
+    let mut lab = lab.args(flags).stdout(Stdio::piped()).spawn().unwrap();
+    let mut output = BufReader::new(lab.stdout.take().unwrap());
+    let services = [(); 4].map(|()| service(&mut output));
+    let mut lines = output.lines().map(Result::unwrap);
+    kill_process(services[1].pid, Signal::KILL).unwrap();
+    let gone = lines.find(|line| line.starts_with("A2 is gone")).unwrap();
+    assert!(gone.ends_with(&format!("cargo service-a --listen {} --fault-injection", services[1].address)), "{gone}");
+    kill_process(Pid::from_child(&lab), Signal::INT).unwrap();
+    let rest: Vec<String> = lines.collect();
+    for drained in ["A1 | ", "A3 | ", "B | "] {
+        let is_drained = |line: &String| line.starts_with(drained) && line.contains("state=drained calls_cut=0");
+        assert!(rest.iter().any(is_drained), "{rest:?}");
+    }
+    assert_eq!(lab.wait().unwrap().code(), Some(0));
+    assert!(services.iter().all(|service| TcpStream::connect(service.address).is_err()));
+}
+
+#[test]
 fn says_that_a_port_is_taken() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();

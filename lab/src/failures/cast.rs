@@ -1,8 +1,8 @@
 //! Who stands where: A or what is in its place, and B.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{iter, net::SocketAddr, time::Duration};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use hostile_peer::Peer;
 
 use super::{Kind, Scene, Times};
@@ -23,19 +23,18 @@ pub enum Seat {
 
 /// Where nobody can be: the name is reserved for that (RFC 6761).
 const NOBODY: &str = "http://nobody.invalid:8080";
+
 impl Seat {
-    pub(super) async fn take(program: &Program, kind: Kind, scene: Scene, port: u16) -> anyhow::Result<Seat> {
+    /// An A that is `told` how to behave from the start does so whatever a call asks for. Errors: A does not start.
+    pub(super) async fn take(program: &Program, scene: Scene, port: u16, told: bool) -> anyhow::Result<Seat> {
         let listen = SocketAddr::from(([127, 0, 0, 1], port));
         Ok(match scene {
             Scene::Unresolved => Seat::Nobody,
             Scene::Peer(behaviour) => Seat::Peer(Peer::listen(behaviour.parse()?, listen)?),
             _ => {
-                let listen = listen.to_string();
-                // Stock tonic passes nothing on, so A is told from the start.
-                let behavior = scene.behavior().filter(|_| kind == Kind::Stock);
+                let behavior = scene.behavior().filter(|_| told);
                 let faults = behavior.map_or(vec!["--fault-injection"], |behavior| vec!["--rpc-behavior", behavior]);
-                let flags = [&["--listen", &listen][..], &faults].concat();
-                Seat::Service(Box::new(Child::start(program, "service-a", &flags).await.context("A")?))
+                Seat::Service(Box::new(start_a(program, listen, &faults).await?))
             }
         })
     }
@@ -45,6 +44,13 @@ impl Seat {
             Seat::Service(a) => Some(a.address()),
             Seat::Peer(peer) => Some(peer.address()),
             Seat::Nobody => None,
+        }
+    }
+
+    pub(super) fn service(&mut self) -> Option<&mut Child> {
+        match self {
+            Seat::Service(a) => Some(a),
+            Seat::Peer(_) | Seat::Nobody => None,
         }
     }
 
@@ -62,7 +68,38 @@ impl Seat {
     }
 }
 
-/// Starts B. Errors: it does not start.
+/// Starts more replicas of A, on the ports after `first` but for B's; on free ones where that is 0.
+///
+/// Errors: there are no such ports; one does not start.
+pub(super) async fn start_others(program: &Program, [first, b]: [u16; 2], count: usize) -> anyhow::Result<Vec<Child>> {
+    let ports = ports_after(first, b, count);
+    ensure!(ports.len() == count, "there are no {} ports from {first} on", count + 1);
+    let mut others = Vec::new();
+    for port in ports {
+        others.push(start_other(program, ([127, 0, 0, 1], port).into()).await?);
+    }
+    Ok(others)
+}
+
+fn ports_after(first: u16, b: u16, count: usize) -> Vec<u16> {
+    match first {
+        0 => iter::repeat_n(0, count).collect(),
+        _ => (first..=u16::MAX).skip(1).filter(|port| *port != b).take(count).collect(),
+    }
+}
+
+/// Starts one more replica of A, there. Errors: it does not start.
+pub(super) async fn start_other(program: &Program, listen: SocketAddr) -> anyhow::Result<Child> {
+    start_a(program, listen, &["--fault-injection"]).await
+}
+
+async fn start_a(program: &Program, listen: SocketAddr, faults: &[&str]) -> anyhow::Result<Child> {
+    let listen = listen.to_string();
+    let flags = [&["--listen", &listen], faults].concat();
+    Child::start(program, "service-a", &flags).await.context("A")
+}
+
+/// Starts B, which looks for A at `a`, one address or more. Errors: it does not start.
 pub(super) async fn start_b(
     program: &Program,
     kind: Kind,
@@ -72,7 +109,8 @@ pub(super) async fn start_b(
     port: u16,
 ) -> anyhow::Result<Child> {
     // A peer that answers no PING is given up by the keepalive; a cap below it would come first, and a retry has the same
-    // before it again.
+    // before it again, where there is no other replica.
+    let alone = !a.contains(',');
     let half_open = scene == Scene::Peer("no-ping");
     let cap = if half_open { Duration::from_secs(60) } else { times.cap };
     let (cap, connect) = (cap.as_millis().to_string(), times.connect.as_millis().to_string());
@@ -83,7 +121,7 @@ pub(super) async fn start_b(
     let stock = ["--service-a-timeout-ms", &cap, "--service-a-connect-timeout-ms", &connect];
     let more: &[&str] = match scene {
         Scene::Full => &["--max-concurrent-calls", "1"],
-        _ if half_open => &["--retry-attempts", "1"],
+        _ if half_open && alone => &["--retry-attempts", "1"],
         _ => &[],
     };
     match kind {
@@ -91,4 +129,17 @@ pub(super) async fn start_b(
         Kind::Stock => Child::start(program, STOCK_TONIC, &[&common[..], &stock].concat()).await,
     }
     .context("B")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaves_bs_port_to_b() {
+        assert_eq!(ports_after(8080, 8081, 2), [8082, 8083]);
+        assert_eq!(ports_after(9000, 8081, 2), [9001, 9002]);
+        assert_eq!(ports_after(0, 8081, 2), [0, 0]);
+        assert_eq!(ports_after(65_534, 8081, 2), [65_535], "there are no more");
+    }
 }

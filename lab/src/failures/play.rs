@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::Context as _;
+use futures_util::future::select_ok;
 use tokio::{net::TcpStream, time::Instant};
 
 use super::{Face, Failure, Kind, Question, Scene, Seat, Seen, Stage};
@@ -11,12 +12,15 @@ use crate::{
     http::{self, Ask},
 };
 
+/// Two for each worker of a small machine's B, and each round meets every replica.
+const ROUNDS: usize = 8;
+
 impl Stage {
     /// Makes it happen, asks B on this face, and tells what came. Errors: it could not be done, or nothing came.
     pub async fn play(&mut self, failure: &Failure, face: Face, patience: Duration) -> anyhow::Result<Seen> {
         self.settle().await?;
         let (b, question) = (self.b.address(), failure.question);
-        let ask = question.ask_for(b, face, failure.scene.behavior(), patience);
+        let ask = question.ask_for(b, face, self.behavior_to_ask_for(failure.scene), patience);
         match failure.scene {
             Scene::Well | Scene::Peer(_) | Scene::Asked(_) | Scene::Unresolved => {}
             Scene::Frozen => self.service_a()?.freeze()?,
@@ -31,11 +35,26 @@ impl Stage {
         ask.await
     }
 
-    fn service_a(&mut self) -> anyhow::Result<&mut Child> {
-        match &mut self.a {
-            Seat::Service(a) => Ok(a),
-            Seat::Peer(_) | Seat::Nobody => bail!("there is no A"),
+    /// The same, and asks on where it lasts and other replicas of A are well: until a call fails, or each replica has been asked
+    /// by each worker of B. How many calls that took, and what the last one got.
+    pub async fn play_on(
+        &mut self,
+        failure: &Failure,
+        face: Face,
+        patience: Duration,
+    ) -> anyhow::Result<(usize, Seen)> {
+        let mut seen = self.play(failure, face, patience).await?;
+        let mut calls = 1;
+        let enough = if failure.scene.lasts() { ROUNDS * self.others.len() } else { 0 };
+        while seen.code == "OK" && calls < enough {
+            seen = failure.question.ask_for(self.b.address(), face, None, patience).await?;
+            calls += 1;
         }
+        Ok((calls, seen))
+    }
+
+    fn service_a(&mut self) -> anyhow::Result<&mut Child> {
+        self.a.service().context("there is no A")
     }
 
     /// Kills A. Our B tells when it has noticed; a call that is quicker would be lost with the connection.
@@ -51,10 +70,8 @@ impl Stage {
     /// A is killed and started again; how long until B gets through.
     async fn back(&mut self, question: Question, face: Face) -> anyhow::Result<Seen> {
         self.kill_a().await?;
-        self.a = Seat::take(&self.program, self.kind, Scene::Back, self.ports[0]).await?;
-        if let Seat::Service(a) = &mut self.a {
-            (self.on_start)(a);
-        }
+        self.a = Seat::take(&self.program, Scene::Back, self.ports[0], false).await?;
+        self.tell_of_a();
         self.until_ok(question, face).await
     }
 
@@ -95,11 +112,13 @@ impl Stage {
     /// The caller leaves; A's log tells when its handler was cancelled.
     async fn caller_leaves(&mut self, call: impl Call) -> anyhow::Result<Seen> {
         let call = tokio::spawn(call);
-        let mut log = self.service_a()?.log_from_now();
+        let mut logs = vec![self.service_a()?.log_from_now()];
+        logs.extend(self.others.iter().map(Child::log_from_now));
         self.b_has_it().await?;
         let start = Instant::now();
         call.abort();
-        let line = line_with(&mut log, "code=CANCELLED").await?;
+        let lines = logs.iter_mut().map(|log| Box::pin(line_with(log, "code=CANCELLED")));
+        let (line, _) = select_ok(lines).await?;
         let word = |key| value(&line, key).unwrap_or_default().to_owned();
         let http = word("http=").parse().ok();
         Ok(Seen { code: word("code="), http, took: start.elapsed(), ..Seen::default() })

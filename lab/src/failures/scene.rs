@@ -37,6 +37,11 @@ impl Scene {
         matches!(self, Scene::Peer(_) | Scene::Unresolved | Scene::Full)
     }
 
+    /// Whether it is about A, and stays so until it is healed.
+    pub(super) fn lasts(self) -> bool {
+        matches!(self, Scene::Peer(_) | Scene::Asked(_) | Scene::Killed | Scene::Frozen | Scene::Unresolved)
+    }
+
     /// What A is asked to do.
     pub(super) fn behavior(self) -> Option<&'static str> {
         match self {

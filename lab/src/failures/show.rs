@@ -13,14 +13,15 @@ const SLACK: Duration = Duration::from_millis(50);
 ///
 /// With `hold` it stays broken, and this waits, until it is dropped.
 pub async fn play(stage: &mut Stage, failure: &Failure, hold: bool, tell: impl Fn(&str)) -> anyhow::Result<bool> {
+    let failure = &if stage.has_others() { failure.beside_others(stage.times()) } else { *failure };
     tell(&introduction(stage, failure));
     let mut all_met = true;
     for face in [Face::Grpc, Face::Json] {
         stage.change(failure.scene).await?;
-        let (met, line) = match stage.play(failure, face, PATIENCE).await {
-            Ok(seen) => match failure.unmet(&seen, stage.times(), SLACK) {
-                None => (true, seen.to_string()),
-                Some(unmet) => (false, format!("{seen}: {unmet}")),
+        let (met, line) = match stage.play_on(failure, face, PATIENCE).await {
+            Ok((calls, seen)) => match failure.unmet(&seen, stage.times(), SLACK) {
+                None => (true, format!("{seen}{}", after(calls))),
+                Some(unmet) => (false, format!("{seen}{}: {unmet}", after(calls))),
             },
             Err(error) => (false, format!("{error:#}")),
         };
@@ -38,7 +39,7 @@ pub async fn play(stage: &mut Stage, failure: &Failure, hold: bool, tell: impl F
 
 fn introduction(stage: &mut Stage, failure: &Failure) -> String {
     let Failure { row, slug, cause, scene, expected, bound, question } = failure;
-    let (a, b) = (stage.a().url(), stage.b().url());
+    let (a, b) = (stage.urls().replace(',', "  "), stage.b().url());
     let deadline = question.timeout.map_or(String::new(), |timeout| format!("; grpc-timeout: {timeout}"));
     let from =
         if expected.hop.is_empty() { String::new() } else { format!(" from {}, {},", expected.hop, expected.reason) };
@@ -48,6 +49,10 @@ fn introduction(stage: &mut Stage, failure: &Failure) -> String {
         expected.code,
         expected.http,
     )
+}
+
+fn after(calls: usize) -> String {
+    if calls > 1 { format!(" · call {calls}, those before it OK") } else { String::new() }
 }
 
 fn what_to_try(stage: &mut Stage) -> String {

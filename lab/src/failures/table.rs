@@ -14,7 +14,7 @@ use super::{
 const HELLO: Question = Question { msg: "hello", timeout: None };
 const IN_300_MS: Question = Question { msg: "hello", timeout: Some("300m") };
 
-const OK: Expected = Expected { code: "OK", http: 200, reason: "", hop: "" };
+pub(super) const OK: Expected = Expected { code: "OK", http: 200, reason: "", hop: "" };
 const UNREACHABLE: Expected = unavailable("SERVICE_A_UNREACHABLE");
 const CONNECTION_LOST: Expected = unavailable("SERVICE_A_CONNECTION_LOST");
 const TIMEOUT: Expected = unavailable("SERVICE_A_TIMEOUT");
@@ -49,7 +49,7 @@ const fn exhausted(reason: &'static str) -> Expected {
 /// One round trip to a peer that answers, and the scheduler's slack.
 const ROUND_TRIP: Bound = Within(50);
 /// The same where B asks again: two pauses of 20 and 40 ms at most.
-const RETRIED: Bound = Within(110);
+pub(super) const RETRIED: Bound = Within(110);
 
 /// Every failure there is.
 #[rustfmt::skip]
