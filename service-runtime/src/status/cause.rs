@@ -345,6 +345,56 @@ mod tests {
         }
     }
 
+    /// One of each kind.
+    const EVERY: [Cause; 21] = [
+        Cause::Unreachable("connection refused"),
+        Cause::Unresolved,
+        Cause::NotGrpc("not HTTP/2"),
+        Cause::NeverSent,
+        Cause::GoingAway,
+        Cause::ConnectionLost("reset"),
+        Cause::Reset(2),
+        Cause::Reset(7),
+        Cause::Reset(8),
+        Cause::Reset(11),
+        Cause::Timeout,
+        Cause::Deadline,
+        Cause::Http(200),
+        Cause::Http(429),
+        Cause::Http(502),
+        Cause::Http(503),
+        Cause::Http(504),
+        Cause::Broken(Broken::NoStatus),
+        Cause::Answered(5),
+        Cause::Answered(8),
+        Cause::Answered(14),
+    ];
+
+    #[test]
+    fn asks_again_in_rows_4_5_6_14_and_20_only() {
+        for cause in EVERY {
+            let again = match cause {
+                Cause::NeverSent | Cause::GoingAway | Cause::ConnectionLost(_) | Cause::Reset(7) => true,
+                Cause::Http(502..=504) | Cause::Answered(14) => true,
+                _ => false,
+            };
+            assert_eq!(cause.configured_retry(), again, "{cause}");
+        }
+    }
+
+    #[test]
+    fn holds_rows_5_6_7_14_19_and_20_against_the_replica_and_nothing_that_it_cannot_help() {
+        for cause in EVERY {
+            let against = match cause {
+                Cause::ConnectionLost(_) | Cause::Timeout | Cause::Answered(14) => Some(true),
+                Cause::Http(429 | 502..=504) => Some(true),
+                Cause::Deadline | Cause::NeverSent | Cause::GoingAway | Cause::Reset(7) => None,
+                _ => Some(false),
+            };
+            assert_eq!(cause.speaks_against_the_replica(), against, "{cause}");
+        }
+    }
+
     #[test]
     fn advises_a_retry_only_where_the_contract_does() {
         let sensible = [
