@@ -151,3 +151,18 @@ fn answers_head_like_get_without_the_body() {
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("content-length: 16\r\n"), "{answer}");
     assert!(answer.ends_with("\r\n\r\n"), "{answer}");
 }
+
+#[test]
+fn refuses_metadata_over_its_limit() {
+    let b = B::start();
+    for (size, code, reason) in [(12 << 10, 503, "SERVICE_A_UNREACHABLE"), (20 << 10, 431, "METADATA_TOO_LARGE")] {
+        let mut stream = TcpStream::connect(&b.address).unwrap();
+        let big = "x".repeat(size);
+        let head = "GET /call-echo?msg=hello HTTP/1.1\r\nhost: b\r\nconnection: close";
+        write!(stream, "{head}\r\nx-big: {big}\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {code} ")), "{size}: {answer}");
+        assert!(answer.contains(&format!("\"reason\":\"{reason}\"")), "{size}: {answer}");
+    }
+}
