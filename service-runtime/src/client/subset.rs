@@ -68,6 +68,36 @@ mod tests {
         assert!(connections.values().all(|count| *count == 10), "{connections:?}");
     }
 
+    /// The connections of each replica to so many B's of two workers each, by the names that Kubernetes gives them.
+    fn connections(count: u16, bs: usize) -> Vec<usize> {
+        let mut connections: HashMap<_, _> = replicas(count).into_iter().map(|replica| (replica, 0)).collect();
+        for b in 0..bs {
+            for worker in 0..2 {
+                let subset = Subset::new(100, &format!("service-b-7d4b9c6f5-{:05x}", b * 48_271), worker);
+                subset.choose(replicas(count)).iter().for_each(|replica| *connections.get_mut(replica).unwrap() += 1);
+            }
+        }
+        connections.into_values().collect()
+    }
+
+    /// docs/scaling.md tells these figures; run it with `--nocapture` to see them.
+    #[test]
+    fn keeps_connections_few_and_no_replica_without_one_where_there_are_many_workers() {
+        for count in [1, 2, 10, 100, 1000, 10_000] {
+            for bs in [1, 10, 100] {
+                let all = connections(count, bs);
+                let (most, none) = (*all.iter().max().unwrap(), all.iter().filter(|count| **count == 0).count());
+                let mean = all.iter().sum::<usize>() as f64 / all.len() as f64;
+                println!(
+                    "{count:5} replicas, {bs:3} Bs: {mean:.1} connections each, {most} at most, {none} replicas without"
+                );
+                assert!(mean <= 2.0 * bs as f64, "no more than one for each worker");
+                assert!(count > 100 || (none == 0 && most == 2 * bs), "few replicas have one for each worker");
+                assert!(bs < 100 || count > 1000 || none == 0, "{none} of {count} without");
+            }
+        }
+    }
+
     #[test]
     fn chooses_the_same_part_every_time_and_others_for_others() {
         let of = |index| Subset::new(10, "b-1", index).choose(replicas(200));
