@@ -101,10 +101,11 @@ mod tests {
         for count in [1, 2, 10, 100, 1000, 10_000] {
             for bs in [1, 10, 100] {
                 let all = connections(count, bs);
-                let (most, none) = (*all.iter().max().unwrap(), all.iter().filter(|count| **count == 0).count());
+                let (least, most) = (*all.iter().min().unwrap(), *all.iter().max().unwrap());
+                let none = all.iter().filter(|count| **count == 0).count();
                 let mean = all.iter().sum::<usize>() as f64 / all.len() as f64;
                 println!(
-                    "{count:5} replicas, {bs:3} Bs: {mean:.1} connections each, {most} at most, {none} replicas without"
+                    "{count:5} replicas, {bs:3} Bs: {mean:.1} connections each ({least} to {most}), {none} without"
                 );
                 assert!(mean <= 2.0 * bs as f64, "no more than one for each worker");
                 assert!(count > 100 || (none == 0 && most == 2 * bs), "few replicas have one for each worker");
