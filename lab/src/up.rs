@@ -171,7 +171,7 @@ fn what_to_try(stage: &mut Stage) -> String {
         ),
         true => (
             "all",
-            "A1 freezes: five calls at most run into B's cap, then it gets none",
+            "A1 freezes: some five calls run into B's cap, then it gets none for 10 s",
             "A1 is gone, and no caller notices",
         ),
     };

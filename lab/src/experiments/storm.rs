@@ -81,11 +81,11 @@ fn svg(points: &[Point]) -> String {
     let mut marks = String::new();
     for share in [0, 20, 40, 60, 80, 100] {
         let _ = write!(marks, r#"<text x="{}" y="280" text-anchor="middle">{share} %</text>"#, x(share));
-        let _ = write!(marks, r#"<text x="570" y="{}">{share} %</text>"#, right(f64::from(share)) + 4.0);
+        let _ = write!(marks, r#"<text x="570" y="{:.0}">{share} %</text>"#, right(f64::from(share)) + 4.0);
     }
     for tenths in [100, 105, 110, 115, 120] {
         let value = f64::from(tenths) / 100.0;
-        let _ = write!(marks, r#"<text x="52" y="{}" text-anchor="end">{value:.2}</text>"#, left(value) + 4.0);
+        let _ = write!(marks, r#"<text x="52" y="{:.0}" text-anchor="end">{value:.2}</text>"#, left(value) + 4.0);
     }
     format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 310" font-family="sans-serif" font-size="12">

@@ -1,5 +1,7 @@
 //! Who gets the calls: replicas over duplex, on a paused clock.
 
+mod simulation;
+
 use std::collections::BTreeMap;
 
 use hostile_peer::{Role, serve};
@@ -45,7 +47,7 @@ fn address(port: u16) -> SocketAddr {
 }
 
 /// Replicas on ports from 1.
-fn balancer(ways: impl IntoIterator<Item = Way>) -> Balancer {
+fn balancer<D: Dial>(ways: impl IntoIterator<Item = D>) -> Balancer {
     let making = Making {
         peer: Peer { name: "service-a" },
         connect_timeout: Duration::from_secs(1),
@@ -63,7 +65,7 @@ fn balancer(ways: impl IntoIterator<Item = Way>) -> Balancer {
 }
 
 /// All that can connect have done so.
-async fn settled(ways: impl IntoIterator<Item = Way>) -> Balancer {
+async fn settled<D: Dial>(ways: impl IntoIterator<Item = D>) -> Balancer {
     let balancer = balancer(ways);
     sleep(Duration::from_millis(100)).await;
     balancer
