@@ -3,6 +3,7 @@
 
 use std::ops::RangeInclusive;
 
+use futures_util::future::join_all;
 use hostile_peer::Peer;
 use lab::{
     child::{Child, line_with},
@@ -100,6 +101,18 @@ async fn row_4_is_ok_for_the_call_is_made_again_elsewhere_with_retries_or_withou
     nobody_notices("goaway-0", &BOTH, 1..=*HALF.end()).await;
     // It says nothing against the replica, which gets its share, and not more than that.
     nobody_notices("rst-7-before-headers", &BOTH, HALF).await;
+}
+
+#[tokio::test]
+async fn row_4_is_ok_also_where_the_replica_that_is_well_has_more_to_do() {
+    let replicas = Replicas::set("rst-7-before-headers", NO_RETRIES).await;
+    replicas.well.behave("slow-50ms").unwrap();
+    let calls = (0..CALLS).map(|_| HELLO.ask(replicas.b.address(), Face::Grpc, None));
+    for seen in join_all(calls).await {
+        let seen = seen.unwrap();
+        assert_eq!(seen.code, "OK", "{seen}");
+    }
+    assert!(replicas.sick.calls() > 0, "it was asked first now and then");
 }
 
 #[tokio::test]
