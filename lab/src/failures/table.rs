@@ -60,7 +60,7 @@ pub const FAILURES: &[Failure] = &[
     row(4, "a-refuses-the-stream", "A refuses the stream once", Peer("refuse-stream-once"), HELLO, OK, ROUND_TRIP),
     row(4, "a-always-goes-away", "A sends GOAWAY whenever it is called", Peer("goaway-0"), HELLO, UNREACHABLE, RETRIED),
     row(4, "a-always-refuses", "A refuses every stream", Peer("rst-7-before-headers"), HELLO, UNREACHABLE, RETRIED),
-    row(5, "a-killed", "A is killed in the middle of a call", KilledDuringTheCall, HELLO, CONNECTION_LOST, Within(50)),
+    row(5, "a-killed", "A is killed in the middle of a call", KilledDuringTheCall, HELLO, CONNECTION_LOST, RETRIED),
     row(5, "a-closes", "A's connection is closed before its answer", Peer("close-before-headers"), HELLO, CONNECTION_LOST, RETRIED),
     row(5, "a-resets", "A's connection is reset before its answer", Peer("reset-before-headers"), HELLO, CONNECTION_LOST, RETRIED),
     row(6, "a-cut", "A's connection is closed in the middle of its answer", Peer("half-message-then-close"), HELLO, CONNECTION_LOST, RETRIED),
