@@ -1,31 +1,15 @@
-//! Which replica gets a call: of two that are ready, the one with the fewest calls in flight; in turn where they are equal.
-//!
-//! A replica that is not ready gets no calls, one that keeps failing none while another is ready, and one that has failed
-//! this very call the next attempt only where there is no other.
+//! A replica for a call: now, or as soon as one is ready. Keeps the set of them up to date meanwhile.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc};
 
-use tokio::{
-    sync::{Notify, watch},
-    task::AbortHandle,
-};
+use tokio::task::AbortHandle;
 
 use super::{
-    Backoff, Dial, Endpoint, Peer,
     connection::Connection,
-    outlier::Outliers,
-    peer_log::PeerLog,
     replica::Replica,
+    replicas::{Choice, Making, Replicas},
     resolver::Resolver,
-    subchannel::{Connect, Failure, State, Subchannel},
-    subset::Subset,
+    subchannel::Failure,
 };
 use crate::status::Cause;
 
@@ -33,35 +17,6 @@ use crate::status::Cause;
 pub(super) struct Balancer {
     replicas: Arc<Replicas>,
     task: AbortHandle,
-}
-
-/// The replicas that there are, now.
-pub(super) struct Replicas {
-    making: Making,
-    set: Mutex<Arc<[Arc<Replica>]>>,
-    /// What a name without an address means; `None` as long as nobody has looked it up.
-    unresolved: Mutex<Option<Failure>>,
-    /// A replica's state has changed, or the set has.
-    changed: watch::Sender<()>,
-    trouble: Arc<Notify>,
-    turn: AtomicUsize,
-}
-
-/// What it takes to make a replica.
-pub(super) struct Making {
-    pub peer: Peer,
-    /// For the byte stream, preface and SETTINGS together.
-    pub connect_timeout: Duration,
-    pub max_backoff: Duration,
-    pub log: Arc<PeerLog>,
-    pub outliers: Arc<Outliers>,
-    pub subset: Subset,
-}
-
-enum Choice {
-    Ready(Arc<Replica>, Connection),
-    Wait,
-    Failed(Failure),
 }
 
 impl Balancer {
@@ -75,10 +30,11 @@ impl Balancer {
 
     /// Replicas that are there from the start to the end, each reached in its own way.
     #[cfg(test)]
-    pub fn of<D: Dial>(making: Making, replicas: impl IntoIterator<Item = (D, Endpoint, Backoff)>) -> Self {
-        let all = Replicas::new(making);
-        let made = replicas.into_iter().map(|(dial, endpoint, backoff)| Arc::new(all.make_by(dial, endpoint, backoff)));
-        *lock(&all.set) = made.collect();
+    pub fn of<D: super::Dial>(
+        making: Making,
+        replicas: impl IntoIterator<Item = (D, super::Endpoint, super::Backoff)>,
+    ) -> Self {
+        let all = Replicas::fixed(making, replicas);
         Balancer { replicas: Arc::new(all), task: tokio::spawn(async {}).abort_handle() }
     }
 
@@ -105,117 +61,6 @@ impl Drop for Balancer {
     fn drop(&mut self) {
         self.task.abort();
     }
-}
-
-impl Replicas {
-    fn new(making: Making) -> Self {
-        Replicas {
-            making,
-            set: Mutex::new(Arc::new([])),
-            unresolved: Mutex::default(),
-            changed: watch::Sender::new(()),
-            trouble: Arc::default(),
-            turn: AtomicUsize::default(),
-        }
-    }
-
-    /// These are the addresses now. Replicas that stay keep their connections; calls in flight on others may finish.
-    pub fn replace(&self, found: &[Endpoint], unresolved: Failure) {
-        let mut addresses: Vec<SocketAddr> = found.iter().map(|endpoint| endpoint.address).collect();
-        addresses.sort();
-        addresses.dedup();
-        let chosen = self.making.subset.choose(addresses);
-        let old = self.set();
-        let replica = |address: &SocketAddr| {
-            let kept = old.iter().find(|replica| replica.endpoint.address == *address).cloned();
-            let endpoint = || found.iter().find(|endpoint| endpoint.address == *address).cloned();
-            kept.or_else(|| endpoint().map(|endpoint| Arc::new(self.make(endpoint))))
-        };
-        let new: Arc<[_]> = chosen.iter().filter_map(replica).collect();
-        *lock(&self.unresolved) = Some(unresolved);
-        *lock(&self.set) = new;
-        self.changed.send_replace(());
-    }
-
-    /// Returns when a connection was lost or could not be made: perhaps the addresses have changed.
-    pub async fn trouble(&self) {
-        self.trouble.notified().await;
-    }
-
-    fn make(&self, endpoint: Endpoint) -> Replica {
-        self.make_by(endpoint.clone(), endpoint, Backoff::new(self.making.max_backoff))
-    }
-
-    fn make_by(&self, dial: impl Dial, endpoint: Endpoint, backoff: Backoff) -> Replica {
-        let Making { peer, connect_timeout, log, outliers, .. } = &self.making;
-        let (changed, trouble) = (self.changed.clone(), self.trouble.clone());
-        let told = move |state: &State| {
-            changed.send_replace(());
-            if !matches!(state, State::Ready(_)) {
-                trouble.notify_one();
-            }
-        };
-        let connect = Connect { timeout: *connect_timeout, backoff };
-        let subchannel = Subchannel::new(dial, &endpoint, connect, log.clone(), *peer, told);
-        let outlier = outliers.of(endpoint.address);
-        Replica {
-            peer: *peer,
-            endpoint,
-            subchannel,
-            in_flight: AtomicUsize::default(),
-            outlier,
-            outliers: outliers.clone(),
-        }
-    }
-
-    fn set(&self) -> Arc<[Arc<Replica>]> {
-        lock(&self.set).clone()
-    }
-
-    fn choose(&self, avoid: &[SocketAddr]) -> Choice {
-        let set = self.set();
-        let ready: Vec<&Arc<Replica>> = set.iter().filter(|replica| replica.subchannel.is_ready()).collect();
-        // A retry takes no turn: with two replicas, each call would begin where the last one failed.
-        let turn = self.turn.fetch_add(usize::from(avoid.is_empty()), Ordering::Relaxed);
-        let fresh = |replica: &Replica| !avoid.contains(&replica.endpoint.address);
-        let well = |replica: &Replica| !replica.outlier.is_ejected();
-        let chosen = of_two(&ready, turn, |replica| fresh(replica) && well(replica))
-            .or_else(|| of_two(&ready, turn, well))
-            .or_else(|| of_two(&ready, turn, |_| true));
-        let chosen = chosen.and_then(|replica| Some((replica.clone(), replica.subchannel.connection()?)));
-        chosen.map_or_else(|| self.none_ready(&set), |(replica, connection)| Choice::Ready(replica, connection))
-    }
-
-    fn none_ready(&self, set: &[Arc<Replica>]) -> Choice {
-        if set.is_empty() {
-            return lock(&self.unresolved).map_or(Choice::Wait, Choice::Failed);
-        }
-        let mut worst: Option<Failure> = None;
-        for replica in set {
-            match replica.subchannel.failure() {
-                None => return Choice::Wait,
-                Some(failure) => worst = Some(worst.map_or(failure, |worst| worst.or_worse(failure))),
-            }
-        }
-        worst.map_or(Choice::Wait, Choice::Failed)
-    }
-}
-
-/// Two of those that are `fit`, the next in turn and any other; of these the one with fewer calls in flight, the first if they
-/// are equal.
-fn of_two<'a>(ready: &[&'a Arc<Replica>], turn: usize, fit: impl Fn(&Replica) -> bool) -> Option<&'a Arc<Replica>> {
-    let fit: Vec<_> = ready.iter().filter(|replica| fit(replica)).collect();
-    let first = *fit.get(turn.checked_rem(fit.len())?)?;
-    if fit.len() == 1 {
-        return Some(first);
-    }
-    let second = fit[(turn + rand::random_range(1..fit.len())) % fit.len()];
-    let in_flight = |replica: &Replica| replica.in_flight.load(Ordering::Relaxed);
-    Some(if in_flight(second) < in_flight(first) { second } else { first })
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The client half: how a service calls a peer.
 //!
-//! From the call down to the wire: upstream (the loop: deadline, attempts, retry, budget) → balancer (which replica; resolver,
-//! subset, outlier) → subchannel (connected, or trying) → connection → dial. On the way back, check believes no answer that is
+//! From the call down to the wire: upstream (the loop: deadline, attempts, retry, budget) → balancer (which of the replicas;
+//! resolver, subset, outlier) → subchannel (connected, or trying) → connection → dial. On the way back, check believes no answer that is
 //! not one.
 
 pub mod connection;
@@ -10,12 +10,14 @@ mod backoff;
 mod balancer;
 mod budget;
 mod check;
+mod course;
 mod dial;
 mod endpoint;
 mod outlier;
 mod peer;
 mod peer_log;
 mod replica;
+mod replicas;
 mod resolver;
 mod retry;
 mod subchannel;

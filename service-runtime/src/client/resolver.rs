@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::{Backoff, Endpoint, Target, balancer::Replicas, subchannel::Failure};
+use super::{Backoff, Endpoint, Target, replicas::Replicas, subchannel::Failure};
 use crate::status::Cause;
 
 /// How often names are looked up where nothing fails: a replica that was added is found within this.

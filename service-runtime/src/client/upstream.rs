@@ -1,41 +1,36 @@
 //! A call to a peer, from the deadline to the cause of a failure: the loop that uses all the rest.
 
 use std::{
-    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use http::HeaderValue;
 use rand::{SeedableRng, rngs::StdRng};
 use tokio::time::{Instant, sleep, timeout};
-use tonic::{Code, Request, Response, Status};
+use tonic::{Request, Response, Status};
 
 use super::{
     Backoff, Checked, Peer, Target,
-    backoff::FIRST_PAUSE,
-    balancer::{Balancer, Making},
+    balancer::Balancer,
     budget::Budget,
     connection::Connection,
+    course::{Course, Failed, Last, served_by},
     outlier::Outliers,
     peer_log::PeerLog,
     replica::Replica,
+    replicas::Making,
     resolver::Resolver,
-    retry::{self, PREVIOUS_ATTEMPTS, Pushback},
-    subchannel::Failure,
+    retry::{self, PREVIOUS_ATTEMPTS},
     subset::Subset,
 };
 use crate::{
     Service,
-    context::{Context, PeerCall, SERVED_BY},
+    context::{Context, PeerCall},
     deadline::{self, Deadline, SetBy},
-    origin::{self, Blame, Facts},
+    origin::{self, Facts},
     server::Worker,
     status::{self, Cause},
 };
-
-/// A peer that gives up so close to our own deadline gave up because of it.
-const SAME_MOMENT: Duration = Duration::from_millis(10);
 
 /// The longest that a retry waits for a replica to be ready: its call has had its answer already.
 const RETRY_PATIENCE: Duration = Duration::from_millis(50);
@@ -254,125 +249,4 @@ impl Upstream {
             url,
         });
     }
-}
-
-/// How far a call has come; decides what a passed deadline means, and what the next attempt is.
-#[derive(Default)]
-struct Course {
-    begun: bool,
-    /// Attempts that went out.
-    sent: u32,
-    /// Whether one is under way.
-    sending: bool,
-    /// Attempts that failed and were made again, without the transparent one.
-    failed: u32,
-    retried_transparently: bool,
-    /// How the last attempt that went out failed.
-    last: Option<Last>,
-    /// Who has failed this call.
-    tried: Vec<SocketAddr>,
-    /// Who has, or had, the last attempt.
-    replica: Option<SocketAddr>,
-}
-
-struct Last {
-    failed: Failed,
-    transparent: bool,
-}
-
-impl Course {
-    fn sent(&mut self, replica: &Replica) {
-        self.sent += 1;
-        self.sending = true;
-        self.replica = Some(replica.endpoint.address);
-    }
-
-    /// The connection was gone before the request was on it.
-    fn not_sent(&mut self) {
-        self.sent -= 1;
-        self.sending = false;
-    }
-
-    fn failed_transparently(&mut self, failed: Failed) {
-        self.retried_transparently = true;
-        self.ended(Last { failed, transparent: true });
-    }
-
-    fn failed(&mut self, failed: Failed) {
-        self.failed += 1;
-        self.ended(Last { failed, transparent: false });
-    }
-
-    fn ended(&mut self, last: Last) {
-        self.sending = false;
-        self.last = Some(last);
-        self.tried.extend(self.replica);
-    }
-
-    fn earlier(&mut self) -> Option<Failed> {
-        self.last.take().map(|last| last.failed)
-    }
-
-    /// How many there were; looking for a connection in vain counts as one.
-    fn attempts(&self) -> u32 {
-        self.sent.max(u32::from(self.begun))
-    }
-
-    fn passed(&mut self, set_by: SetBy, balancer: &Balancer) -> Failed {
-        match (set_by, self.sending) {
-            (SetBy::Caller, _) => Failed::because(Cause::Deadline),
-            (SetBy::Cap, true) => Failed::because(Cause::Timeout),
-            (SetBy::Cap, false) => self.earlier().unwrap_or_else(|| Failed::because(balancer.waits_for())),
-        }
-    }
-
-    /// Which replica it was.
-    fn blame(&self, served_by: Option<&HeaderValue>) -> Blame {
-        let instance = served_by.and_then(|by| by.to_str().ok()).and_then(|by| by.split_once('/'));
-        Blame { replica: self.replica, instance: instance.map(|(_, instance)| instance.to_owned()) }
-    }
-}
-
-/// A call that failed.
-struct Failed {
-    cause: Cause,
-    next_try: Option<Instant>,
-    pushback: Pushback,
-    served_by: Option<HeaderValue>,
-}
-
-impl Failed {
-    fn because(cause: Cause) -> Self {
-        Failed { cause, next_try: None, pushback: Pushback::default(), served_by: None }
-    }
-
-    fn of(status: &Status, connection: &Connection, deadline: Deadline, set_by: SetBy) -> Self {
-        let own = match set_by {
-            SetBy::Caller => Cause::Deadline,
-            SetBy::Cap => Cause::Timeout,
-        };
-        let gave_up = |cause: Cause| matches!(cause.code(), Code::DeadlineExceeded | Code::Cancelled);
-        let cause = match Cause::of(status) {
-            Cause::Timeout => own,
-            cause @ Cause::Answered(_) if gave_up(cause) && deadline.remaining() <= SAME_MOMENT => own,
-            // The connection knows better how it ended, unless it was we who ended it.
-            Cause::ConnectionLost("closed") => connection.end().unwrap_or(Cause::ConnectionLost("closed")),
-            cause => cause,
-        };
-        let next_try = cause.soon_worth_a_retry().then(|| Instant::now() + FIRST_PAUSE);
-        let headers = status.metadata().as_ref();
-        Failed { cause, next_try, pushback: Pushback::read(headers), served_by: served_by(headers) }
-    }
-}
-
-impl From<Failure> for Failed {
-    fn from(failure: Failure) -> Self {
-        Failed { next_try: Some(failure.next_try), ..Self::because(failure.cause) }
-    }
-}
-
-/// Who answered, by the peer's word; what does not look like it is left out.
-fn served_by(headers: &http::HeaderMap) -> Option<HeaderValue> {
-    let plausible = |value: &&HeaderValue| value.len() <= 256 && value.to_str().is_ok();
-    headers.get(SERVED_BY).filter(plausible).cloned()
 }

@@ -2,7 +2,7 @@
 
 mod simulation;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use hostile_peer::{Role, serve};
 use tokio::{
@@ -11,7 +11,10 @@ use tokio::{
 };
 
 use super::*;
-use crate::{client::replica::Attempt, deadline::Deadline};
+use crate::{
+    client::{Backoff, Dial, Endpoint, Peer, replica::Attempt, subset::Subset},
+    deadline::Deadline,
+};
 
 /// A way to a replica: a peer at the other end, or why there is none.
 #[derive(Clone)]

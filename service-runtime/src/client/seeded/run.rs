@@ -22,11 +22,7 @@ use super::{
 };
 use crate::{
     Service,
-    client::{
-        Backoff, Endpoint, Peer, Upstream,
-        balancer::{Balancer, Making},
-        subset::Subset,
-    },
+    client::{Backoff, Endpoint, Peer, Upstream, balancer::Balancer, replicas::Making, subset::Subset},
 };
 
 /// No seed has so much to do, on the paused clock.
