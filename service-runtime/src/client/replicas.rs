@@ -134,16 +134,37 @@ impl Replicas {
 
     pub fn choose(&self, avoid: &[SocketAddr]) -> Choice {
         let set = self.set();
-        let ready: Vec<&Arc<Replica>> = set.iter().filter(|replica| replica.subchannel.is_ready()).collect();
-        // A retry takes no turn: with two replicas, each call would begin where the last one failed.
-        let turn = self.turn.fetch_add(usize::from(avoid.is_empty()), Ordering::Relaxed);
+        let ready = |replica: &Replica| replica.subchannel.is_ready();
         let fresh = |replica: &Replica| !avoid.contains(&replica.endpoint.address);
         let well = |replica: &Replica| !replica.outlier.is_ejected();
-        let chosen = of_two(&ready, turn, |replica| fresh(replica) && well(replica))
-            .or_else(|| of_two(&ready, turn, well))
-            .or_else(|| of_two(&ready, turn, |_| true));
+        // A retry takes no turn: with two replicas, each call would begin where the last one failed.
+        let turns = usize::from(avoid.is_empty());
+        let chosen = self
+            .of_two(&set, turns, |replica| fresh(replica) && ready(replica) && well(replica))
+            .or_else(|| self.of_two(&set, turns, |replica| ready(replica) && well(replica)))
+            .or_else(|| self.of_two(&set, turns, ready));
         let chosen = chosen.and_then(|replica| Some((replica.clone(), replica.subchannel.connection()?)));
         chosen.map_or_else(|| self.none_ready(&set), |(replica, connection)| Choice::Ready(replica, connection))
+    }
+
+    /// Two of those that are `fit`, the next in turn and any other; of these the one with fewer calls in flight, the first if they
+    /// are equal. Looks at no more replicas than it has to: with a hundred, looking at all would cost as much as the call.
+    fn of_two<'a>(
+        &self,
+        set: &'a [Arc<Replica>],
+        turns: usize,
+        fit: impl Fn(&Replica) -> bool,
+    ) -> Option<&'a Arc<Replica>> {
+        let begin = self.turn.load(Ordering::Relaxed);
+        // Who is not fit is passed over, and its turn with it: else whoever comes next would have two.
+        let next =
+            |step| if turns == 0 { begin.wrapping_add(step) } else { self.turn.fetch_add(turns, Ordering::Relaxed) };
+        let first = (0..set.len()).map(|step| next(step) % set.len()).find(|index| fit(&set[*index]))?;
+        let from = first + rand::random_range(0..set.len());
+        let mut others = (0..set.len()).map(|step| (from + step) % set.len()).filter(|index| *index != first);
+        let in_flight = |index: usize| set[index].in_flight.load(Ordering::Relaxed);
+        let second = others.find(|index| fit(&set[*index])).filter(|index| in_flight(*index) < in_flight(first));
+        set.get(second.unwrap_or(first))
     }
 
     fn none_ready(&self, set: &[Arc<Replica>]) -> Choice {
@@ -159,19 +180,6 @@ impl Replicas {
         }
         worst.map_or(Choice::Wait, Choice::Failed)
     }
-}
-
-/// Two of those that are `fit`, the next in turn and any other; of these the one with fewer calls in flight, the first if they
-/// are equal.
-fn of_two<'a>(ready: &[&'a Arc<Replica>], turn: usize, fit: impl Fn(&Replica) -> bool) -> Option<&'a Arc<Replica>> {
-    let fit: Vec<_> = ready.iter().filter(|replica| fit(replica)).collect();
-    let first = *fit.get(turn.checked_rem(fit.len())?)?;
-    if fit.len() == 1 {
-        return Some(first);
-    }
-    let second = fit[(turn + rand::random_range(1..fit.len())) % fit.len()];
-    let in_flight = |replica: &Replica| replica.in_flight.load(Ordering::Relaxed);
-    Some(if in_flight(second) < in_flight(first) { second } else { first })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

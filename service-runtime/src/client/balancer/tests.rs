@@ -105,6 +105,12 @@ async fn gives_no_call_to_a_replica_that_is_not_ready_while_another_is() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn shares_the_turn_of_one_that_is_not_ready_among_the_others() {
+    let balancer = settled([to("echo"), Way::Refused, to("echo"), to("echo")]).await;
+    assert_eq!(spread(&balancer, 300).await, [(1, 100), (3, 100), (4, 100)].into());
+}
+
+#[tokio::test(start_paused = true)]
 async fn prefers_the_one_with_fewer_calls_in_flight() {
     let balancer = settled([to("echo"), to("echo")]).await;
     let first = balancer.replicas.set()[0].clone();
