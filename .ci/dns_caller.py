@@ -15,7 +15,7 @@ from callers import checks
 from callers.arguments import messages
 from callers.caller import asked, caller
 from callers.checks import EPSILON_MS
-from callers.processes import running, service_b, within
+from callers.processes import running, within
 from callers.table import Table, failed
 
 NAME = "service-a.test"
@@ -55,6 +55,11 @@ class Replicas:
     @property
     def target(self):
         return f"http://{NAME}:{self.port}"
+
+
+def service_b(a, *flags):
+    """B with its retries, and one worker, whose turns can be counted."""
+    return running("service-b", "--listen", "127.0.0.1:0", "--service-a", a, "--workers", "1", *flags)
 
 
 def address(number):
