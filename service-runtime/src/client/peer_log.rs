@@ -12,6 +12,9 @@ use tracing::{info, warn};
 use super::{Endpoint, Peer};
 use crate::status::Cause;
 
+/// So many addresses are remembered, and all that are connected: names may change theirs all day.
+const REMEMBERED: usize = 4096;
+
 /// What has been said of the replicas.
 #[derive(Default)]
 pub(super) struct PeerLog(Mutex<HashMap<(&'static str, SocketAddr), Seen>>);
@@ -35,6 +38,7 @@ impl PeerLog {
     pub fn ready(&self, peer: Peer, endpoint: &Endpoint) -> Ready<'_> {
         let key = (peer.name, endpoint.address);
         let mut all = self.all();
+        forget_some(&mut all);
         let seen = all.entry(key).or_insert_with(Seen::new);
         seen.ready += 1;
         if let Some(after_ms) = seen.changed(true) {
@@ -46,6 +50,7 @@ impl PeerLog {
     /// A worker could not connect.
     pub fn failed(&self, peer: Peer, endpoint: &Endpoint, cause: Cause) {
         let mut all = self.all();
+        forget_some(&mut all);
         let first = all.iter().all(|((name, _), seen)| *name != peer.name || seen.said.is_none());
         let seen = all.entry((peer.name, endpoint.address)).or_insert_with(Seen::new);
         if seen.ready > 0 {
@@ -63,6 +68,12 @@ impl PeerLog {
 
     fn all(&self) -> MutexGuard<'_, HashMap<(&'static str, SocketAddr), Seen>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn forget_some(all: &mut HashMap<(&'static str, SocketAddr), Seen>) {
+    if all.len() >= REMEMBERED {
+        all.retain(|_, seen| seen.ready > 0);
     }
 }
 
@@ -92,6 +103,19 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn remembers_no_end_of_addresses_but_all_that_are_connected() {
+        let (log, peer) = (PeerLog::default(), Peer { name: "service-a" });
+        let endpoint = |n: u32| Endpoint {
+            target: "service-a:1".parse().unwrap(),
+            address: (std::net::Ipv4Addr::from(n), 1).into(),
+        };
+        let _ready = log.ready(peer, &endpoint(0));
+        (1..10_000).for_each(|n| log.failed(peer, &endpoint(n), Cause::Unreachable("connection refused")));
+        assert!(log.all().len() <= REMEMBERED);
+        assert_eq!(log.all()[&("service-a", endpoint(0).address)].ready, 1);
+    }
 
     #[test]
     fn logs_a_change_once() {
