@@ -108,6 +108,20 @@ async fn tries_as_often_as_the_contract_says_and_tells_how_often() {
 }
 
 #[tokio::test]
+async fn tells_a_how_many_attempts_went_before() {
+    let program = Program::at(env!("CARGO_BIN_EXE_lab")).with_defaults();
+    let a = Child::start(&program, "service-a", &["--listen", "127.0.0.1:0", "--fault-injection"]).await.unwrap();
+    let b = Child::start(&program, "service-b", &["--listen", "127.0.0.1:0", "--service-a", &a.url()]).await.unwrap();
+    // A counts by `grpc-previous-rpc-attempts`: B's third attempt is its second retry, and there is no third.
+    for (behavior, code) in [("succeed-on-retry-attempt-2", "OK"), ("succeed-on-retry-attempt-3", "UNAVAILABLE")] {
+        for face in [Face::Grpc, Face::Json] {
+            let seen = HELLO.ask(b.address(), face, Some(behavior)).await.unwrap();
+            assert_eq!(seen.code, code, "{behavior}, {face}: {seen}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn row_23_tells_as_own_code_and_its_number_where_it_has_no_name() {
     for (name, code) in [("status-5", "NOT_FOUND"), ("status-16", "UNAUTHENTICATED"), ("status-99", "99")] {
         let peer = Peer::start(name).unwrap();
