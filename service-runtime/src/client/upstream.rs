@@ -250,3 +250,6 @@ impl Upstream {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;
