@@ -22,7 +22,7 @@ impl Budget {
 
     /// Takes one retry, if there is one.
     pub fn take(&self) -> bool {
-        let allowed = allows(self.calls.counts(), self.retries.counts());
+        let allowed = allows(self.calls.counts_at_most(), self.retries.counts());
         if allowed {
             self.retries.count(false);
         }
@@ -46,5 +46,16 @@ mod tests {
         assert_eq!(taken, 20);
         tokio::time::advance(std::time::Duration::from_secs(12)).await;
         assert_eq!((0..100).filter(|_| budget.take()).count(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn counts_for_a_burst_only_the_calls_of_its_own_ten_seconds() {
+        let budget = Budget::default();
+        for _ in 0..11 {
+            tokio::time::advance(std::time::Duration::from_secs(1)).await;
+            (0..1000).for_each(|_| budget.call());
+        }
+        let taken = (0..10_000).filter(|_| budget.take()).count();
+        assert!((900..=1010).contains(&taken), "{taken} retries for 10,000 calls in ten seconds");
     }
 }

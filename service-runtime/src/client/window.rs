@@ -34,9 +34,14 @@ impl Window {
         self.count_at(self.second(), marked);
     }
 
-    /// The last ten seconds, and the second under way.
+    /// The last ten seconds, and the second under way: no less than ten.
     pub fn counts(&self) -> Counts {
-        self.counts_at(self.second())
+        self.counts_at(self.second(), SECONDS)
+    }
+
+    /// The last nine seconds, and the second under way: no more than ten.
+    pub fn counts_at_most(&self) -> Counts {
+        self.counts_at(self.second(), SECONDS - 1)
     }
 
     /// Forgets everything.
@@ -59,10 +64,10 @@ impl Window {
         let _ = bucket.fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted);
     }
 
-    fn counts_at(&self, now: u32) -> Counts {
+    fn counts_at(&self, now: u32, seconds: u32) -> Counts {
         let recent = |bucket: &AtomicU64| {
             let (second, counts) = unpack(bucket.load(Ordering::Relaxed));
-            ((u64::from(now) + CYCLE - u64::from(second)) % CYCLE <= SECONDS.into()).then_some(counts)
+            ((u64::from(now) + CYCLE - u64::from(second)) % CYCLE <= seconds.into()).then_some(counts)
         };
         let sum = |sum: Counts, next: Counts| Counts { all: sum.all + next.all, marked: sum.marked + next.marked };
         self.buckets.iter().filter_map(recent).fold(Counts::default(), sum)
@@ -99,14 +104,14 @@ mod tests {
         window.count_at(100, true);
         window.count_at(100, false);
         window.count_at(105, false);
-        assert_eq!(window.counts_at(105), Counts { all: 3, marked: 1 });
-        assert_eq!(window.counts_at(110), Counts { all: 3, marked: 1 });
-        assert_eq!(window.counts_at(111), Counts { all: 1, marked: 0 });
-        assert_eq!(window.counts_at(116), Counts::default());
+        assert_eq!(window.counts_at(105, SECONDS), Counts { all: 3, marked: 1 });
+        assert_eq!(window.counts_at(110, SECONDS), Counts { all: 3, marked: 1 });
+        assert_eq!(window.counts_at(111, SECONDS), Counts { all: 1, marked: 0 });
+        assert_eq!(window.counts_at(116, SECONDS), Counts::default());
         window.count_at(111, true);
-        assert_eq!(window.counts_at(111), Counts { all: 2, marked: 1 });
+        assert_eq!(window.counts_at(111, SECONDS), Counts { all: 2, marked: 1 });
         window.clear();
-        assert_eq!(window.counts_at(111), Counts::default());
+        assert_eq!(window.counts_at(111, SECONDS), Counts::default());
     }
 
     #[tokio::test(start_paused = true)]
