@@ -185,17 +185,8 @@ fn millis(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::B;
 
-    const B: Service = Service {
-        name: "service-b",
-        log_name: "B",
-        env_prefix: "B",
-        domain: "echo.v1",
-        services: &[],
-        descriptors: &[],
-        behind: Some(A),
-        json: &[],
-    };
     const A: Peer = Peer { name: "service-a" };
 
     #[test]

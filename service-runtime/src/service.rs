@@ -38,3 +38,16 @@ pub(crate) fn title(name: &str) -> String {
     };
     name.split('-').map(word).collect::<Vec<String>>().join(" ")
 }
+
+/// A service that calls another, for tests.
+#[cfg(test)]
+pub(crate) const B: Service = Service {
+    name: "service-b",
+    log_name: "B",
+    env_prefix: "B",
+    domain: "echo.v1",
+    services: &[],
+    descriptors: &[],
+    behind: Some(Peer { name: "service-a" }),
+    json: &[],
+};

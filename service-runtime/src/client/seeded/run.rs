@@ -21,8 +21,8 @@ use super::{
     wire::Cable,
 };
 use crate::{
-    Service,
     client::{Backoff, Endpoint, Peer, Upstream, balancer::Balancer, replicas::Making, subset::Subset},
+    service::B,
 };
 
 /// No seed has so much to do, on the paused clock.
@@ -33,17 +33,6 @@ const BACK_WITHIN: Duration = Duration::from_millis(1300);
 
 /// A connection that says nothing is found out so soon, while there are calls (row 9).
 const KEEPALIVE: Duration = Duration::from_secs(13);
-
-const SERVICE: Service = Service {
-    name: "service-b",
-    log_name: "B",
-    env_prefix: "B",
-    domain: "echo.v1",
-    services: &[],
-    descriptors: &[],
-    behind: None,
-    json: &[],
-};
 
 /// What came of a seed.
 pub struct Told {
@@ -109,7 +98,7 @@ impl Run {
         };
         let endpoint = Endpoint { target, address: ([127, 0, 0, 1], 1).into() };
         let upstream = Upstream {
-            service: &SERVICE,
+            service: &B,
             peer,
             url: endpoint.to_string(),
             cap: plan.cap,

@@ -12,17 +12,7 @@ use super::*;
 use crate::{
     client::{Dial, Endpoint},
     origin::Origin,
-};
-
-const SERVICE: Service = Service {
-    name: "service-b",
-    log_name: "B",
-    env_prefix: "B",
-    domain: "echo.v1",
-    services: &[],
-    descriptors: &[],
-    behind: None,
-    json: &[],
+    service::B,
 };
 
 /// Reaches a peer that closes at its first call, once; after that connects get no answer.
@@ -55,7 +45,7 @@ fn upstream() -> Upstream {
         subset: Subset::new(1, "b", 0),
     };
     Upstream {
-        service: &SERVICE,
+        service: &B,
         peer,
         url: endpoint.to_string(),
         cap: Duration::from_secs(2),
