@@ -1,6 +1,6 @@
-//! Peers that misbehave on purpose, one named way each: test equipment for gRPC clients.
+//! Peers that misbehave on purpose, one named way each: test equipment for gRPC clients, and for servers.
 //!
-//! A library cannot be made to send half a frame, so this one writes its frames itself. Every way to misbehave is a
+//! A library cannot be made to send half a frame, so both halves write their frames themselves. Every way to misbehave is a
 //! row in a table: a name, a sentence that says what it does, and a short script of steps that an interpreter plays.
 //!
 //! # A server that misbehaves, for testing clients
@@ -18,15 +18,24 @@
 //! # std::io::Result::Ok(())
 //! ```
 //!
+//! # A client that misbehaves, for testing servers
+//! An [`Attack`](client::Attack) is a bad request, a stall or a flood; what the server did is [`Seen`](client::Seen). What
+//! it should have done, whoever attacks it knows.
+//!
 //! # The map
 //! - `server/table`: THE list of behaviours, one file a group; `server/step`: what their scripts are made of
 //! - [`Behaviour`]: a name looked up in the table
 //! - [`Peer`]: a listener in a thread of its own; `server/door`: the ways a listener can refuse
 //! - [`serve`]: one connection, over any byte stream; `session` is what happens on it, without the bytes, and `stream` one call
 //! - [`Role`]: what the connections of one peer share: the behaviour, the counts, the events
-//! - `frame`: frames and header blocks, as bytes; `name`: names with a number in them
+//! - [`client`]: the other half, with a map of its own
+//! - both: `frame`, frames and header blocks as bytes; `hpack` and `huffman`, header blocks read; `name`, names with a number
+
+pub mod client;
 
 mod frame;
+mod hpack;
+mod huffman;
 mod name;
 mod server;
 
