@@ -150,11 +150,8 @@ mod tests {
         wire::{UNFINISHED, UNREAD},
     };
 
-    const LIFETIME: Lifetime = Lifetime {
-        idle: Duration::from_secs(300),
-        age: Duration::from_secs(1800),
-        grace: Duration::from_secs(10),
-    };
+    const LIFETIME: Lifetime =
+        Lifetime { idle: Duration::from_secs(300), age: Duration::from_secs(1800), grace: Duration::from_secs(10) };
 
     /// Answers after a while.
     struct After(Duration);
