@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
+    fs,
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -15,7 +16,7 @@ use lab::{
     program::Program,
     usage,
 };
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
 use tokio::{
     io::AsyncReadExt as _,
     net::TcpStream,
@@ -117,4 +118,18 @@ async fn closes_one_connection_over_the_limit_at_once_and_takes_another_when_one
         assert!(room_again.elapsed() <= RECOVERY, "the place is not free");
     }
     echo(&mut existing).await;
+}
+
+#[tokio::test]
+async fn raises_the_soft_limit_to_the_hard_one_at_start() {
+    let hard = getrlimit(Resource::Nofile).maximum;
+    // The service inherits it from this process, for which it is enough too.
+    setrlimit(Resource::Nofile, Rlimit { current: Some(500), maximum: hard }).unwrap();
+    let a = service_a(&[]).await;
+    let limits = fs::read_to_string(format!("/proc/{}/limits", a.pid().unwrap())).unwrap();
+    let words: Vec<&str> = limits.lines().find(|line| line.starts_with("Max open files")).unwrap().split(' ').collect();
+    let [soft, hard] = words.iter().filter(|word| !word.is_empty()).skip(3).take(2).collect::<Vec<_>>()[..] else {
+        panic!("{words:?}");
+    };
+    assert!(soft == hard && **soft != *"500", "soft {soft}, hard {hard}");
 }
