@@ -11,6 +11,7 @@
 //! - [`breaking`]: one failure, made to happen; [`control`]: how it reaches a pair that runs
 //! - [`side_by_side`]: every failure, before our B and before a stock tonic B
 //! - [`experiments`]: many calls, one question, figures
+//! - [`usage`]: what a process takes of its machine
 //! - [`peer`]: one hostile peer, for your own client; [`mod@print`], [`signals`]: standard output, Ctrl-C
 
 pub mod breaking;
@@ -31,3 +32,4 @@ pub mod side_by_side;
 pub mod signals;
 pub mod tie;
 pub mod up;
+pub mod usage;
