@@ -1,16 +1,15 @@
-//! Whom a process serves when the signal comes: peers that could hold it back, callers whose calls must not be lost, and
-//! callers who come too late.
+//! Whom a process serves when the signal comes: peers that could hold it back, and callers whose calls must not be lost.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use futures_util::future::join_all;
-use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinHandle};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 
-use super::round::idle_bound;
+use super::seen::Seen;
 use crate::{
     child::Child,
-    raw::{Caller, Ended, Fate, Manners, Plain, closed, frame::PREFACE},
+    raw::{Caller, Manners, Plain, closed, frame::PREFACE},
     watch::Watch,
 };
 
@@ -18,71 +17,10 @@ use crate::{
 const CONNECTIONS: usize = 4;
 const CALLS: usize = 16;
 /// No drain takes longer.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(10);
 /// A long text, and a window that lets it come in steps, each after a pause.
 const LONG: usize = 16 * 1024;
 const STEP: u32 = 2 * 1024;
-
-/// What all these saw.
-pub struct Seen {
-    /// When the signal was sent.
-    pub signalled: Instant,
-    /// The last answer, or the signal if there was none after it.
-    pub last_answer: Instant,
-    /// Calls that were answered whole.
-    pub whole: usize,
-    /// Calls sent after the signal that were not looked at.
-    pub unprocessed: usize,
-    /// What was not as it must be.
-    pub wrong: Vec<String>,
-}
-
-impl Seen {
-    fn new(signalled: Instant) -> Self {
-        Seen { signalled, last_answer: signalled, whole: 0, unprocessed: 0, wrong: Vec::new() }
-    }
-
-    /// Both together.
-    pub fn and(mut self, other: Seen) -> Seen {
-        self.last_answer = self.last_answer.max(other.last_answer);
-        self.whole += other.whole;
-        self.unprocessed += other.unprocessed;
-        self.wrong.extend(other.wrong);
-        self
-    }
-
-    fn must(&mut self, held: bool, what: &str) {
-        if !held {
-            self.wrong.push(what.to_owned());
-        }
-    }
-
-    fn calls(&mut self, who: &str, ended: &Ended) {
-        for call in &ended.calls {
-            match ended.fate(call) {
-                Fate::Whole => self.answered(call.ended),
-                Fate::Unprocessed if call.sent >= self.signalled => self.unprocessed += 1,
-                Fate::Unprocessed => self.wrong.push(format!("{who}: sent before the signal, and not taken")),
-                Fate::Lost(how) => self.wrong.push(format!("{who}: lost, {how}")),
-            }
-        }
-    }
-
-    fn calls_and_close(&mut self, who: &str, ended: &Ended) {
-        self.calls(who, ended);
-        self.must(ended.closed, &format!("{who}: the connection stays"));
-    }
-
-    fn answered(&mut self, at: Option<Instant>) {
-        self.whole += 1;
-        self.last_answer = self.last_answer.max(at.unwrap_or(self.signalled));
-    }
-
-    fn gone(&mut self, who: &str, at: Option<Instant>) {
-        let after = at.map(|at| at.saturating_duration_since(self.signalled));
-        self.must(after.is_some_and(|after| after <= idle_bound()), &format!("{who}: gone after {after:?}"));
-    }
-}
 
 /// Peers without a call.
 pub struct Idle {
@@ -215,49 +153,4 @@ async fn call(caller: &mut Caller, service: &str) -> anyhow::Result<()> {
         caller.call(service, &format!("hello-{number}"), &[("rpc-behavior", &behavior)]).await?;
     }
     Ok(())
-}
-
-/// Callers who go on calling until they are told not to: one on a connection of its own, one on a new one for each call.
-pub struct Newcomers {
-    steady: JoinHandle<Ended>,
-    newly: JoinHandle<Vec<Ended>>,
-}
-
-impl Newcomers {
-    pub fn start(service: &Child) -> Self {
-        let (name, at) = (service.name(), service.address());
-        let steady = async move {
-            let Ok(mut caller) = Caller::connect(at, Manners::GOOD).await else { unreachable!("it listens") };
-            while !caller.is_told_to_go() && caller.call(name, "steady", &[]).await.is_ok() {
-                if !caller.read_for(Duration::from_millis(1)).await.unwrap_or_default() {
-                    break;
-                }
-            }
-            caller.ended(PATIENCE).await
-        };
-        let newly = async move {
-            let mut all = Vec::new();
-            while let Ok(mut caller) = Caller::connect(at, Manners::GOOD).await {
-                if caller.call(name, "newly", &[]).await.is_ok() {
-                    // One that has its answer leaves; the others wait to be told.
-                    let patience = if caller.answered().await.is_ok() { Duration::ZERO } else { PATIENCE };
-                    all.push(caller.ended(patience).await);
-                }
-            }
-            all
-        };
-        Newcomers { steady: tokio::spawn(steady), newly: tokio::spawn(newly) }
-    }
-
-    pub async fn end(self, signalled: Instant) -> Seen {
-        let mut seen = Seen::new(signalled);
-        match tokio::join!(self.steady, self.newly) {
-            (Ok(steady), Ok(newly)) => {
-                seen.calls_and_close("steady caller", &steady);
-                newly.iter().for_each(|ended| seen.calls("new connection", ended));
-            }
-            _ => seen.wrong.push("a caller has panicked".into()),
-        }
-        seen
-    }
 }

@@ -1,7 +1,9 @@
 //! Signals, by the hundred: each to a process that has calls in flight and every kind of peer that could hold its exit back.
 
 mod company;
+mod newcomers;
 mod round;
+mod seen;
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -7,7 +7,9 @@ use tokio::{sync::broadcast::Receiver, time::sleep};
 
 use super::{
     Kind,
-    company::{Crowd, Idle, Newcomers, Seen},
+    company::{Crowd, Idle},
+    newcomers::Newcomers,
+    seen::Seen,
     start,
 };
 use crate::{
