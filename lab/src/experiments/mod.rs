@@ -2,6 +2,7 @@
 
 mod cancels;
 mod deadlines;
+mod drains;
 mod figures;
 mod load;
 mod outage;
@@ -45,6 +46,12 @@ pub enum Experiment {
         #[arg(long, value_name = "N", default_value = "10", value_parser = service_runtime::cli::count)]
         rounds: usize,
     },
+    /// Signals to processes with calls in flight and peers that hold them back: is a call lost, and how soon is the exit?
+    Drains {
+        /// So many signals
+        #[arg(long, value_name = "N", default_value = "100", value_parser = service_runtime::cli::count)]
+        rounds: usize,
+    },
 }
 
 /// How much of it.
@@ -69,6 +76,7 @@ pub async fn run(experiment: &Experiment) -> anyhow::Result<ExitCode> {
             Experiment::Outage { seconds } => outage::run(&program, *seconds).await,
             Experiment::Storm { size, plot } => storm::run(&program, size.calls, plot.as_ref()).await,
             Experiment::Rolling { rounds } => rolling::run(&program, *rounds).await,
+            Experiment::Drains { rounds } => drains::run(&program, *rounds).await,
         }
     };
     tokio::select! {
