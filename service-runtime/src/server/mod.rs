@@ -4,9 +4,9 @@
 
 mod accept;
 mod flags;
-mod machinery;
+pub(crate) mod machinery;
 mod shared;
-mod stack;
+pub(crate) mod stack;
 mod worker;
 
 pub mod connection;
