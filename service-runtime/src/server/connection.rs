@@ -1,15 +1,7 @@
 //! One peer: serves its calls until it goes away or the drain ends it. Generic over the byte stream, so that tests run it
 //! over `tokio::io::duplex` and TLS fits in below.
 
-use std::{
-    convert::Infallible,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::Request;
 use hyper::{body::Incoming, service::service_fn};
@@ -17,18 +9,25 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
+use rand::RngExt as _;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::Notify,
-    time::{Instant, sleep_until, timeout},
+    time::sleep,
 };
 use tonic::body::Body;
 
-use super::drain::{Phase, Phases};
+use super::{
+    ServerFlags,
+    calls::Calls,
+    drain::{Phase, Phases},
+    frames::Followed,
+};
 use crate::layers::Handle;
 
-/// A peer gets so long for the headers of a request over HTTP/1.1, also for the next one on a kept connection.
-const HEADERS: Duration = Duration::from_secs(10);
+pub use super::calls::InFlight;
+
+/// A connection over HTTP/1.1 is kept so long for its next call.
+const KEPT: Duration = Duration::from_secs(10);
 /// A PING goes out after so long without a frame, and is answered in the time below; together they find a caller that
 /// vanished within the contract's 30 s.
 const KEEPALIVE: Duration = Duration::from_secs(20);
@@ -40,102 +39,89 @@ const STREAMS: u32 = 100;
 const CANCELLED_UNSEEN: usize = 1_000;
 /// Twice what the guard lets pass, so that the guard can answer with a status.
 const HEADER_LIST: u32 = 32 * 1024;
-/// A connection gets so long for its first call also when the drain has begun: it may have been accepted a moment ago.
-const FIRST_CALL: Duration = Duration::from_millis(100);
-/// An idle connection holds the drain back so long after its last call, whether or not its peer answers.
-const IDLE: Duration = Duration::from_millis(250);
 
-/// A call whose answer is not complete yet; the last clone that is dropped ends it.
-#[derive(Clone)]
-pub struct InFlight(#[expect(dead_code, reason = "it counts by being dropped")] Arc<OneCall>);
-
-struct OneCall(Arc<Calls>);
-
-/// The calls of one connection.
-#[derive(Default)]
-struct Calls {
-    now: AtomicUsize,
-    ever: AtomicUsize,
-    changed: Notify,
+/// How long a connection may live.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetime {
+    /// Without a call.
+    pub idle: Duration,
+    /// In all.
+    pub age: Duration,
+    /// For its last calls, once it is as old as that.
+    pub grace: Duration,
 }
 
-impl Calls {
-    fn begin(self: &Arc<Self>) -> InFlight {
-        self.ever.fetch_add(1, Ordering::Relaxed);
-        self.now.fetch_add(1, Ordering::Relaxed);
-        self.changed.notify_waiters();
-        InFlight(Arc::new(OneCall(self.clone())))
+impl Lifetime {
+    pub(super) fn new(flags: &ServerFlags) -> Self {
+        Lifetime { idle: flags.max_connection_idle, age: flags.max_connection_age, grace: flags.drain_timeout }
     }
 
-    /// Returns once a call has begun, now or before.
-    async fn begun(&self) {
-        let changed = self.changed.notified();
-        if self.ever.load(Ordering::Relaxed) == 0 {
-            changed.await;
-        }
-    }
-
-    /// Returns once there has been no call for [`IDLE`], the wait for a first one included.
-    async fn idle(&self) {
-        let idle = if self.ever.load(Ordering::Relaxed) == 0 { IDLE - FIRST_CALL } else { IDLE };
-        loop {
-            let changed = self.changed.notified();
-            if self.now.load(Ordering::Relaxed) > 0 {
-                changed.await;
-            } else if timeout(idle, changed).await.is_err() {
-                return;
-            }
-        }
+    /// A tenth more or less of age, so that connections of one moment do not all go in another (gRFC A9).
+    pub(super) fn with_jitter(self) -> Self {
+        Lifetime { age: self.age.mul_f64(rand::rng().random_range(0.9..1.1)), ..self }
     }
 }
 
-impl Drop for OneCall {
-    fn drop(&mut self) {
-        self.0.now.fetch_sub(1, Ordering::Relaxed);
-        self.0.changed.notify_waiters();
-    }
-}
-
-/// Serves `io` until its peer closes it or the drain is over; returns the number of calls that were cut.
+/// Serves `io` until its peer closes it, its time has come or the drain is over; returns the number of calls that the end
+/// of the drain cut.
 ///
 /// A peer's errors end its connection and are nobody else's business.
-pub async fn serve<IO>(io: IO, peer: Option<SocketAddr>, stack: Arc<impl Handle>, phases: Phases) -> usize
+pub async fn serve<IO>(
+    io: IO,
+    peer: Option<SocketAddr>,
+    stack: Arc<impl Handle>,
+    lifetime: Lifetime,
+    phases: Phases,
+) -> usize
 where
     IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let calls = Arc::new(Calls::default());
-    let accepted = Instant::now();
+    let calls = Arc::new(Calls::new());
     let service = service_fn(|mut request: Request<Incoming>| {
-        let (stack, in_flight) = (stack.clone(), calls.begin());
+        let stack = stack.clone();
+        let (in_flight, in_hand) = calls.begin();
         request.extensions_mut().insert(in_flight);
         if let Some(peer) = peer {
             request.extensions_mut().insert(peer);
         }
-        async move { Ok::<_, Infallible>(stack.handle(request.map(Body::new)).await) }
+        async move {
+            let _in_hand = in_hand;
+            Ok::<_, Infallible>(stack.handle(request.map(Body::new)).await)
+        }
     });
     let builder = builder();
-    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(io), service));
-    tokio::select! {
+    let io = TokioIo::new(Followed::new(io, calls.clone()));
+    let mut connection = std::pin::pin!(builder.serve_connection(io, service));
+    let leaves = async {
+        tokio::select! {
+            () = calls.worn(lifetime.idle, lifetime.age) => lifetime.grace,
+            () = phases.reached(Phase::Draining) => {
+                calls.begun().await;
+                // The drain has a clock of its own.
+                Duration::MAX
+            }
+        }
+    };
+    let grace = tokio::select! {
         _ = connection.as_mut() => return 0,
-        () = phases.reached(Phase::Draining) => {}
-    }
-    tokio::select! {
-        _ = connection.as_mut() => return 0,
-        () = calls.begun() => {}
-        () = sleep_until(accepted + FIRST_CALL) => {}
-    }
+        () = calls.given_up() => return 0,
+        grace = leaves => grace,
+    };
     // GOAWAY, or `connection: close` over HTTP/1.1: what is in flight is finished.
     connection.as_mut().graceful_shutdown();
     tokio::select! {
         _ = connection => 0,
-        () = calls.idle() => 0,
-        () = phases.reached(Phase::Cut) => calls.now.load(Ordering::Relaxed),
+        () = calls.given_up() => 0,
+        () = calls.quiet() => 0,
+        () = sleep(grace) => 0,
+        () = phases.reached(Phase::Cut) => calls.unfinished(),
     }
 }
 
 fn builder() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
+    let http1_headers = usize::try_from(HEADER_LIST).unwrap_or(usize::MAX);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(KEPT).max_buf_size(http1_headers);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -155,10 +141,17 @@ mod tests {
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
         sync::watch,
-        time::sleep,
+        time::{Instant, sleep, timeout},
     };
 
     use super::*;
+    use crate::server::{
+        calls::{FIRST_CALL, QUIET},
+        wire::{UNFINISHED, UNREAD},
+    };
+
+    const LIFETIME: Lifetime =
+        Lifetime { idle: Duration::from_secs(300), age: Duration::from_secs(1800), grace: Duration::from_secs(10) };
 
     /// Answers after a while.
     struct After(Duration);
@@ -167,7 +160,7 @@ mod tests {
         async fn handle(&self, mut request: Request<Body>) -> Response<Body> {
             let _in_flight = request.extensions_mut().remove::<InFlight>();
             sleep(self.0).await;
-            Response::new(Body::empty())
+            Response::new(Body::new(http_body_util::Full::from("an answer")))
         }
     }
 
@@ -175,7 +168,7 @@ mod tests {
     fn start(handler: After) -> (DuplexStream, watch::Sender<Phase>, tokio::task::JoinHandle<usize>) {
         let (client, server) = duplex(64 * 1024);
         let (phase, phases) = watch::channel(Phase::Serving);
-        let served = tokio::spawn(serve(server, None, Arc::new(handler), Phases(phases)));
+        let served = tokio::spawn(serve(server, None, Arc::new(handler), LIFETIME, Phases(phases)));
         (client, phase, served)
     }
 
@@ -223,19 +216,18 @@ mod tests {
         let began = Instant::now();
         phase.send_replace(Phase::Draining);
         assert_eq!(served.await.unwrap(), 0);
-        assert!(began.elapsed() <= IDLE + Duration::from_millis(5), "{:?}", began.elapsed());
+        assert!(began.elapsed() <= QUIET + Duration::from_millis(5), "{:?}", began.elapsed());
     }
 
     #[tokio::test(start_paused = true)]
     async fn is_not_held_back_by_a_peer_that_never_answers_the_drains_ping() {
         let (mut client, phase, served) = start(After(Duration::ZERO));
-        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-        client.write_all(preface).await.unwrap();
+        client.write_all(PREFACE).await.unwrap();
         sleep(Duration::from_secs(1)).await;
         let began = Instant::now();
         phase.send_replace(Phase::Draining);
         assert_eq!(served.await.unwrap(), 0);
-        assert!(began.elapsed() <= IDLE + Duration::from_millis(5), "{:?}", began.elapsed());
+        assert!(began.elapsed() <= QUIET + Duration::from_millis(5), "{:?}", began.elapsed());
     }
 
     #[tokio::test(start_paused = true)]
@@ -283,6 +275,120 @@ mod tests {
         assert_eq!(served.await.unwrap(), 0);
     }
 
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+    /// How long a connection lasts whose peer says so much and no more.
+    async fn lasts(said: &[u8]) -> Duration {
+        let (mut client, _phase, served) = start(After(Duration::ZERO));
+        let began = Instant::now();
+        client.write_all(said).await.unwrap();
+        // All that comes is read, so that nothing is held up by the test.
+        let mut all = Vec::new();
+        client.read_to_end(&mut all).await.unwrap();
+        assert_eq!(served.await.unwrap(), 0);
+        began.elapsed()
+    }
+
+    /// `POST http://a/` without a body, on stream 1.
+    const REQUEST: &[u8] = &[0, 0, 6, 1, 5, 0, 0, 0, 1, 0x83, 0x86, 0x84, 0x41, 1, b'a'];
+
+    const A_MOMENT: Duration = Duration::from_millis(10);
+
+    #[tokio::test(start_paused = true)]
+    async fn closes_a_peer_that_begins_something_and_never_finishes_it() {
+        let half_headers = [PREFACE, &[0, 0, 9, 1, 4, 0, 0, 0, 1, 0x82]].concat();
+        let open_block = [PREFACE, &[0, 0, 1, 1, 0, 0, 0, 0, 1, 0x82]].concat();
+        for said in [&b""[..], b"P", &PREFACE[..20], &PREFACE[..24], &PREFACE[..30], &half_headers, &open_block] {
+            let lasted = lasts(said).await;
+            assert!((UNFINISHED..UNFINISHED + A_MOMENT).contains(&lasted), "{lasted:?} after {said:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sends_a_peer_away_that_makes_no_call() {
+        let lasted = lasts(PREFACE).await;
+        // It answers no PING either: keepalive is earlier than that.
+        assert!((KEEPALIVE + KEEPALIVE_ANSWER..Duration::from_secs(30)).contains(&lasted), "{lasted:?}");
+        let (client, _phase, served) = start(After(Duration::ZERO));
+        let began = Instant::now();
+        let peer = crate::client::connection::Connection::over(client, &"a:1".parse().unwrap()).await.unwrap();
+        peer.gone().await;
+        assert!((LIFETIME.idle..LIFETIME.idle + A_MOMENT).contains(&began.elapsed()), "{:?}", began.elapsed());
+        served.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn closes_a_peer_that_does_not_take_its_answer() {
+        let (mut client, _phase, served) = start(After(Duration::from_secs(1)));
+        // A window of no bytes, and a request.
+        let settings = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0];
+        client.write_all(&[&PREFACE[..24], &settings, REQUEST].concat()).await.unwrap();
+        let began = Instant::now();
+        let mut all = Vec::new();
+        client.read_to_end(&mut all).await.unwrap();
+        assert_eq!(served.await.unwrap(), 0);
+        let expected = Duration::from_secs(1) + UNREAD;
+        assert!((expected..expected + A_MOMENT).contains(&began.elapsed()), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn holds_a_drain_back_for_an_answer_until_the_peer_has_taken_it() {
+        for takes_it in [true, false] {
+            let (mut client, phase, served) = start(After(Duration::ZERO));
+            // A window of one byte: h2 has the whole answer, and the peer has not.
+            let settings = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 1];
+            client.write_all(&[&PREFACE[..24], &settings, REQUEST].concat()).await.unwrap();
+            sleep(Duration::from_millis(1)).await;
+            phase.send_replace(Phase::Draining);
+            sleep(UNREAD - Duration::from_secs(1)).await;
+            assert!(!served.is_finished());
+            if takes_it {
+                client.write_all(&[0, 0, 4, 8, 0, 0, 0, 0, 1, 0, 0, 0, 99]).await.unwrap();
+                sleep(QUIET + A_MOMENT).await;
+                assert!(served.is_finished());
+            } else {
+                phase.send_replace(Phase::Cut);
+            }
+            assert_eq!(served.await.unwrap(), usize::from(!takes_it));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sends_a_peer_away_when_the_connection_is_old_and_finishes_its_calls() {
+        let (client, _phase, served) = start(After(LIFETIME.age + LIFETIME.grace / 2));
+        let answer = call(client).await;
+        assert_eq!(answer.await.unwrap().unwrap().status(), 200);
+        timeout(QUIET + A_MOMENT, served).await.expect("it ends after its last call").unwrap();
+
+        let (client, _phase, served) = start(After(LIFETIME.age * 2));
+        let began = Instant::now();
+        let answer = call(client).await;
+        assert!(answer.await.unwrap().is_err());
+        served.await.unwrap();
+        let expected = LIFETIME.age + LIFETIME.grace;
+        assert!((expected..expected + A_MOMENT).contains(&began.elapsed()), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn closes_a_peer_that_floods_and_tells_it_why() {
+        let (mut client, _phase, served) = start(After(Duration::ZERO));
+        client.write_all(PREFACE).await.unwrap();
+        let ping = [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+        let (mut reads, mut writes) = tokio::io::split(client);
+        let flood = tokio::spawn(async move {
+            let mut sent = 0;
+            while sent < 100_000 && writes.write_all(&ping).await.is_ok() {
+                sent += 1;
+            }
+            sent
+        });
+        let mut all = Vec::new();
+        reads.read_to_end(&mut all).await.unwrap();
+        assert_eq!(served.await.unwrap(), 0);
+        assert_eq!(all[all.len() - 17..], [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 11]);
+        assert!(flood.await.unwrap() < 10_000);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn closes_a_peer_that_never_finishes_its_headers() {
         let (mut client, _phase, _served) = start(After(Duration::ZERO));
@@ -290,6 +396,6 @@ mod tests {
         let began = Instant::now();
         let mut rest = Vec::new();
         client.read_to_end(&mut rest).await.unwrap();
-        assert!(began.elapsed() <= HEADERS + Duration::from_secs(1), "{:?}", began.elapsed());
+        assert!(began.elapsed() <= UNFINISHED + Duration::from_millis(1), "{:?}", began.elapsed());
     }
 }

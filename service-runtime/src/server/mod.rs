@@ -3,10 +3,14 @@
 //! accept → worker → connection → stack → handler, in this order; one direction, no hop between threads.
 
 mod accept;
+mod budget;
+mod calls;
 mod flags;
+mod frames;
 pub(crate) mod machinery;
 mod shared;
 pub(crate) mod stack;
+pub(crate) mod wire;
 mod worker;
 
 pub mod connection;
@@ -36,6 +40,9 @@ pub use flags::ServerFlags;
 pub use worker::Worker;
 
 pub(crate) use shared::Shared;
+
+/// When the patience of a drain is over, the workers get so long to cut what is left.
+const CUT: Duration = Duration::from_millis(150);
 
 /// A server that has its port and does not serve yet.
 pub struct Bound {
@@ -131,5 +138,8 @@ async fn end(workers: Vec<worker::Handle>, phase: &watch::Sender<Phase>, patienc
         () = shutdown.cut() => {}
     }
     phase.send_replace(Phase::Cut);
-    all.await;
+    // A worker whose handler blocks its thread cannot see that, and ends with the process.
+    if timeout(CUT, all).await.is_err() {
+        warn!("a handler blocks its thread; not waiting for it");
+    }
 }

@@ -11,6 +11,7 @@ mod query;
 mod request;
 mod text;
 mod timeout;
+mod wire;
 
 /// Something that reads what others wrote.
 #[derive(Clone, Copy)]
@@ -37,8 +38,8 @@ macro_rules! targets {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 10] =
-    targets![timeout, percent, query, framing, frames, behavior, identity, pushback, request, answer];
+pub const TARGETS: [Target; 11] =
+    targets![timeout, percent, query, framing, frames, wire, behavior, identity, pushback, request, answer];
 
 pub use framing::LIMIT;
 

@@ -84,9 +84,8 @@ impl<'a> Asked<'a> {
         match content {
             Err((code, reason)) => Answer::Refused(code, reason),
             Ok(_) if self.path.path().starts_with("/grpc.health.") => Answer::Health,
-            // tonic decodes it, and gives no reason.
             Ok(message) => HelloRequest::decode(&message[5..])
-                .map_or(Answer::Refused(Code::Internal, ""), |hello| Answer::Ok(hello.name)),
+                .map_or(Answer::Refused(Code::Internal, "BAD_MESSAGE"), |hello| Answer::Ok(hello.name)),
         }
     }
 
