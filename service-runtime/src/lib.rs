@@ -45,6 +45,11 @@ mod health;
 mod reflection;
 mod service;
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
+#[cfg(test)]
+mod panics;
+
 pub use cli::{run, run_with};
 pub use layers::json;
 pub use service::Service;

@@ -19,7 +19,7 @@ const ANSWER: u32 = 2;
 
 /// More than a peer may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Flood;
+pub(crate) struct Flood;
 
 /// What is left to a peer.
 #[derive(Debug)]

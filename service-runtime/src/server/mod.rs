@@ -7,10 +7,10 @@ mod budget;
 mod calls;
 mod flags;
 mod frames;
-mod machinery;
+pub(crate) mod machinery;
 mod shared;
-mod stack;
-mod wire;
+pub(crate) mod stack;
+pub(crate) mod wire;
 mod worker;
 
 pub mod connection;

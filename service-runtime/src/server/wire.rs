@@ -27,7 +27,7 @@ enum Protocol {
 
 /// One connection, both ways.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(crate) struct Wire {
     protocol: Protocol,
     reads: Frames,
     writes: Frames,
