@@ -369,6 +369,14 @@ mod tests {
         assert!((expected..expected + A_MOMENT).contains(&began.elapsed()), "{:?}", began.elapsed());
     }
 
+    #[test]
+    fn does_not_let_connections_of_one_moment_grow_old_in_another() {
+        let ages: Vec<Duration> = (0..1000).map(|_| LIFETIME.with_jitter().age).collect();
+        let (least, most) = (ages.iter().min().unwrap(), ages.iter().max().unwrap());
+        assert!(*least >= LIFETIME.age * 9 / 10 && *most <= LIFETIME.age * 11 / 10, "{least:?} {most:?}");
+        assert!(*most - *least > LIFETIME.age / 10, "{least:?} {most:?}");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn closes_a_peer_that_floods_and_tells_it_why() {
         let (mut client, _phase, served) = start(After(Duration::ZERO));
