@@ -17,9 +17,18 @@ pub fn cpu(pid: u32) -> anyhow::Result<Duration> {
 
 /// The memory it has, in kB.
 pub fn memory_kb(pid: u32) -> anyhow::Result<u64> {
+    status(pid, "VmRSS:")
+}
+
+/// The most memory that it ever had, in kB.
+pub fn peak_memory_kb(pid: u32) -> anyhow::Result<u64> {
+    status(pid, "VmHWM:")
+}
+
+fn status(pid: u32, key: &str) -> anyhow::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).context("no /proc here: this wants Linux")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-    line.trim().trim_end_matches(" kB").parse().context("an unknown VmRSS")
+    let line = status.lines().find_map(|line| line.strip_prefix(key)).with_context(|| format!("no {key}"))?;
+    line.trim().trim_end_matches(" kB").parse().with_context(|| format!("an unknown {key}"))
 }
 
 /// The files and sockets it has open.

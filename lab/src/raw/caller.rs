@@ -46,10 +46,12 @@ pub struct Caller {
     stream: TcpStream,
     incoming: BytesMut,
     manners: Manners,
+    next_stream: u32,
     calls: Vec<Call>,
     goaways: Vec<u32>,
     heard: bool,
     pongs: usize,
+    resets: usize,
 }
 
 impl Caller {
@@ -58,20 +60,52 @@ impl Caller {
         let mut stream = TcpStream::connect(to).await?;
         stream.set_nodelay(true)?;
         stream.write_all(&frame::opening(manners.window)).await?;
-        let (calls, goaways) = (Vec::new(), Vec::new());
-        Ok(Caller { stream, incoming: BytesMut::new(), manners, calls, goaways, heard: false, pongs: 0 })
+        Ok(Caller {
+            stream,
+            incoming: BytesMut::new(),
+            manners,
+            next_stream: 1,
+            calls: Vec::new(),
+            goaways: Vec::new(),
+            heard: false,
+            pongs: 0,
+            resets: 0,
+        })
     }
 
     /// Calls the method of `service` with this text; returns once the system has all of it. Errors: the connection is gone.
     pub async fn call(&mut self, service: &str, msg: &str, headers: &[(&str, &str)]) -> anyhow::Result<()> {
         let (path, request, answer) = exchange(service, msg);
-        let stream = self.calls.last().map_or(1, |call| call.stream + 2);
+        let stream = self.take_stream();
         let mut out = Vec::new();
         frame::put_headers(&mut out, stream, path, headers);
         frame::put_message(&mut out, stream, &request);
         self.stream.write_all(&out).await?;
         self.calls.push(Call::new(stream, &answer));
         Ok(())
+    }
+
+    /// Begins so many calls at once, whatever the peer allows, and never sends their messages. Errors: the connection is gone.
+    pub async fn only_begin(&mut self, service: &str, calls: usize) -> anyhow::Result<()> {
+        let (path, ..) = exchange(service, "");
+        let mut out = Vec::new();
+        for _ in 0..calls {
+            frame::put_headers(&mut out, self.take_stream(), path, &[]);
+        }
+        Ok(self.stream.write_all(&out).await?)
+    }
+
+    /// Cancels the last call. Errors: the connection is gone.
+    pub async fn cancel(&mut self) -> anyhow::Result<()> {
+        let Some(call) = self.calls.pop() else { return Ok(()) };
+        let mut out = Vec::new();
+        frame::put(&mut out, frame::RST_STREAM, 0, call.stream, &frame::CANCEL.to_be_bytes());
+        Ok(self.stream.write_all(&out).await?)
+    }
+
+    fn take_stream(&mut self) -> u32 {
+        self.next_stream += 2;
+        self.next_stream - 2
     }
 
     /// Returns once the peer has read all that was sent: frames keep their order, and it has answered a PING behind them.
@@ -109,6 +143,11 @@ impl Caller {
                 return Ok(false);
             }
         }
+    }
+
+    /// How many streams the peer has reset.
+    pub fn resets(&self) -> usize {
+        self.resets
     }
 
     /// The peer has said that it takes no more streams.
@@ -168,6 +207,7 @@ impl Caller {
     }
 
     fn note(&mut self, frame: &Frame) {
+        self.resets += usize::from(frame.kind == frame::RST_STREAM);
         let Some(call) = self.calls.iter_mut().find(|call| call.stream == frame.stream) else { return };
         match frame.kind {
             frame::DATA => call.answer.extend_from_slice(&frame.payload),

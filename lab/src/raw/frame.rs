@@ -25,6 +25,9 @@ pub const END_STREAM: u8 = 1;
 /// The last frame of these headers.
 pub const END_HEADERS: u8 = 4;
 
+/// The code of an RST_STREAM whose sender has lost interest.
+pub const CANCEL: u32 = 8;
+
 /// How many bytes of an answer may come before a WINDOW_UPDATE, on each stream.
 pub const INITIAL_WINDOW_SIZE: u16 = 4;
 

@@ -137,7 +137,7 @@ impl Crowd {
         for (who, answer) in [("plain", plain), ("kept", kept)] {
             match answer.context(who) {
                 Ok(answer) => {
-                    seen.must(answer.is_echo(who) && answer.says_close(), &format!("{who}: {}", answer.head));
+                    seen.must(answer.is_echo(who) && answer.says_close(), &format!("{who}: {answer:?}"));
                     seen.answered(Some(answer.at));
                 }
                 Err(error) => seen.wrong.push(format!("HTTP/1.1, {error:#}")),

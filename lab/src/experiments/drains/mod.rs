@@ -15,8 +15,6 @@ use round::{Round, play};
 
 /// Rounds at the same time: enough to be quick, few enough for the figures to be the services' own on two cores.
 const AT_ONCE: usize = 4;
-/// What went wrong is told so often.
-const TOLD: usize = 10;
 
 /// What is asked of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,14 +59,19 @@ pub async fn run(program: &Program, rounds: usize) -> anyhow::Result<bool> {
             async move { (kind, play(program, kind, number, &a).await) }
         })
         .buffer_unordered(AT_ONCE);
-    let (mut sums, mut wrong) = (BTreeMap::<Kind, Sum>::new(), Vec::new());
+    let (mut sums, mut wrong) = (BTreeMap::<Kind, Sum>::new(), BTreeMap::<String, (usize, String)>::new());
     while let Some((kind, round)) = played.next().await {
         let round = round?;
         add(sums.entry(kind).or_default(), &round);
-        wrong.extend(round.wrong.into_iter().map(|what| format!("{}: {what}", kind.name())));
+        for what in round.wrong {
+            let who = format!("{}, {}", kind.name(), what.split(':').next().unwrap_or_default());
+            wrong.entry(who).or_insert((0, what)).0 += 1;
+        }
     }
     tell(&mut sums);
-    wrong.iter().take(TOLD).for_each(|what| print(&format!("{what}\n")));
+    for (who, (times, first)) in &wrong {
+        print(&format!("{who}, {times} times, the first: {first}\n"));
+    }
     Ok(wrong.is_empty())
 }
 

@@ -47,7 +47,13 @@ impl Seen {
             match ended.fate(call) {
                 Fate::Whole => self.answered(call.ended),
                 Fate::Unprocessed if call.sent >= self.signalled => self.unprocessed += 1,
-                Fate::Unprocessed => self.wrong.push(format!("{who}: sent before the signal, and not taken")),
+                Fate::Unprocessed => {
+                    let before = (self.signalled - call.sent).as_micros();
+                    let (stream, goaways) = (call.stream, &ended.goaways);
+                    let what =
+                        format!("{who}: stream {stream}, sent {before} µs before the signal, not taken, {goaways:?}");
+                    self.wrong.push(what);
+                }
                 Fate::Lost(how) => self.wrong.push(format!("{who}: lost, {how}")),
             }
         }
