@@ -166,7 +166,12 @@ mod tests {
 
     /// One connection on its own, with a hand on its phases.
     fn start(handler: After) -> (DuplexStream, watch::Sender<Phase>, tokio::task::JoinHandle<usize>) {
-        let (client, server) = duplex(64 * 1024);
+        start_over(64 * 1024, handler)
+    }
+
+    /// The same where so many bytes fit between the two.
+    fn start_over(room: usize, handler: After) -> (DuplexStream, watch::Sender<Phase>, tokio::task::JoinHandle<usize>) {
+        let (client, server) = duplex(room);
         let (phase, phases) = watch::channel(Phase::Serving);
         let served = tokio::spawn(serve(server, None, Arc::new(handler), LIFETIME, Phases(phases)));
         (client, phase, served)
@@ -187,6 +192,13 @@ mod tests {
         // Long enough for the request to arrive: the clock is paused, and moves only when nobody has anything to do.
         sleep(Duration::from_millis(1)).await;
         answer
+    }
+
+    async fn grpc_call(peer: &crate::client::connection::Connection) -> Result<tonic::Response<()>, tonic::Status> {
+        let mut grpc = tonic::client::Grpc::new(peer.channel(64));
+        grpc.ready().await.unwrap();
+        let path = http::uri::PathAndQuery::from_static("/x/y");
+        grpc.unary(tonic::Request::new(()), path, tonic_prost::ProstCodec::<(), ()>::default()).await
     }
 
     #[tokio::test(start_paused = true)]
@@ -231,16 +243,35 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn is_not_held_back_by_a_peer_that_has_just_come_and_makes_no_call() {
+        let (mut client, phase, served) = start(After(Duration::ZERO));
+        client.write_all(PREFACE).await.unwrap();
+        let began = Instant::now();
+        phase.send_replace(Phase::Draining);
+        assert_eq!(served.await.unwrap(), 0);
+        assert!(began.elapsed() <= QUIET + Duration::from_millis(5), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_held_back_over_http_1_until_the_answer_is_taken() {
+        let (mut client, phase, served) = start_over(32, After(Duration::ZERO));
+        client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        sleep(Duration::from_millis(1)).await;
+        phase.send_replace(Phase::Draining);
+        sleep(QUIET * 2).await;
+        assert!(!served.is_finished());
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with("an answer"), "{answer}");
+        assert_eq!(served.await.unwrap(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn tells_its_peer_at_once_to_make_its_next_call_elsewhere() {
         let (client, phase, _served) = start(After(Duration::from_secs(3)));
         let peer = crate::client::connection::Connection::over(client, &"a:1".parse().unwrap()).await.unwrap();
-        let mut grpc = tonic::client::Grpc::new(peer.channel(64));
-        let call = tokio::spawn(async move {
-            grpc.ready().await.unwrap();
-            let path = http::uri::PathAndQuery::from_static("/x/y");
-            let codec = tonic_prost::ProstCodec::<(), ()>::default();
-            grpc.unary(tonic::Request::new(()), path, codec).await
-        });
+        let calling = peer.clone();
+        let call = tokio::spawn(async move { grpc_call(&calling).await });
         sleep(Duration::from_millis(1)).await;
         phase.send_replace(Phase::Draining);
         timeout(Duration::from_millis(10), peer.gone()).await.expect("GOAWAY comes while the call is in flight");
@@ -315,6 +346,18 @@ mod tests {
         peer.gone().await;
         assert!((LIFETIME.idle..LIFETIME.idle + A_MOMENT).contains(&began.elapsed()), "{:?}", began.elapsed());
         served.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn counts_the_time_without_a_call_from_the_end_of_the_last() {
+        let (client, _phase, _served) = start(After(Duration::from_secs(20)));
+        let peer = crate::client::connection::Connection::over(client, &"a:1".parse().unwrap()).await.unwrap();
+        sleep(LIFETIME.idle / 2).await;
+        // What comes back is no gRPC, but it ends the call.
+        assert!(grpc_call(&peer).await.is_err());
+        let ended = Instant::now();
+        peer.gone().await;
+        assert!((LIFETIME.idle..LIFETIME.idle + A_MOMENT).contains(&ended.elapsed()), "{:?}", ended.elapsed());
     }
 
     #[tokio::test(start_paused = true)]
