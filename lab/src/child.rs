@@ -101,6 +101,11 @@ impl Child {
         self.signal(Signal::TERM)
     }
 
+    /// SIGINT, as Ctrl-C sends it: the same.
+    pub fn interrupt(&self) -> anyhow::Result<()> {
+        self.signal(Signal::INT)
+    }
+
     /// SIGSTOP, and waits until it stands still: its connections stay, and nobody answers.
     pub fn freeze(&self) -> anyhow::Result<()> {
         self.signal(Signal::STOP)?;

@@ -4,14 +4,15 @@
 //! - [`child`]: one running service: its address, its log, and every way to end it
 //! - [`tie`]: why no child outlives the lab
 //! - [`pair`]: A, and the B that calls it
-//! - [`client`], [`http`], [`grpc`], [`crowd`]: the ways to ask: the real client, one plain request, one raw gRPC call, fifty
-//!   calls at once
+//! - [`client`], [`http`], [`grpc`], [`crowd`], [`raw`], [`watch`]: the ways to ask: the real client, one plain request, one raw
+//!   gRPC call, fifty calls at once, frames by hand, a health Watch
 //! - [`failures`]: every row of the failure contract, to be made to happen and looked at
 //! - [`demo`]: eight suites that show what B answers, and why; [`up`]: the pair, to be broken by hand
 //! - [`breaking`]: one failure, made to happen; [`control`]: how it reaches a pair that runs
 //! - [`side_by_side`]: every failure, before our B and before a stock tonic B
 //! - [`attacks`]: every attack and bad request, done to A, to B and to a stock tonic B
 //! - [`experiments`]: many calls, one question, figures
+//! - [`usage`]: what a process takes of its machine
 //! - [`peer`]: one hostile peer, for your own client; [`mod@print`], [`signals`]: standard output, Ctrl-C
 
 pub mod attacks;
@@ -29,7 +30,10 @@ pub mod pair;
 pub mod peer;
 pub mod print;
 pub mod program;
+pub mod raw;
 pub mod side_by_side;
 pub mod signals;
 pub mod tie;
 pub mod up;
+pub mod usage;
+pub mod watch;

@@ -1,4 +1,5 @@
-//! The rows of the contract that need a real A with real signals: killed in the middle of a call, back again, drained.
+//! The rows of the contract that need a real A with real signals: killed in the middle of a call,
+//! frozen, back again. The drain has a file of its own, `drains`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::{Duration, Instant};
@@ -8,13 +9,11 @@ use echo_proto::{
     health_service_client::HealthServiceClient,
 };
 use lab::{
-    child::line_with,
     http::{self, Ask},
     pair::Pair,
     program::Program,
 };
 use service_runtime::origin::Origin;
-use tokio::net::TcpStream;
 use tonic::{Code, transport::Channel};
 
 /// The contract's ε is 50 ms on an idle machine; here other tests run on the same two cores.
@@ -79,57 +78,4 @@ async fn row_12_gets_through_again_from_every_worker_when_a_is_back() {
         let took = pair.recovered().await.unwrap();
         assert!(took <= Duration::from_millis(1300) + SLACK, "{took:?}");
     }
-}
-
-#[tokio::test]
-async fn row_30_finishes_accepted_calls_and_refuses_new_connections() {
-    let (mut pair, channel) = pair().await;
-    pair.a.freeze().unwrap();
-    let call = call_in_flight(&channel).await;
-    let mut log = pair.b.log();
-    pair.b.terminate().unwrap();
-    line_with(&mut log, "state=draining").await.unwrap();
-    // The listener goes right after that line; the queue may still take a connection, but nobody serves it.
-    let refused = async {
-        while TcpStream::connect(pair.b.address()).await.is_ok() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(5), refused).await.expect("new connections are refused");
-    pair.a.thaw().unwrap();
-    assert_eq!(call.await.unwrap().unwrap(), "hello");
-    assert!(pair.b.exited().await.unwrap().success());
-    line_with(&mut log, "state=drained calls_cut=0").await.unwrap();
-}
-
-#[tokio::test]
-async fn row_30_finishes_a_json_call_wherever_the_signal_finds_it() {
-    let (mut pair, _) = pair().await;
-    pair.a.freeze().unwrap();
-    let stream = TcpStream::connect(pair.b.address()).await.unwrap();
-    let call = tokio::spawn(async move { http::over(stream, &Ask::get("/call-echo?msg=hello")).await });
-    let mut log = pair.b.log();
-    // Whether the call has reached B's code by now, its socket or only the accept queue makes no difference.
-    tokio::task::yield_now().await;
-    pair.b.terminate().unwrap();
-    line_with(&mut log, "state=draining").await.unwrap();
-    pair.a.thaw().unwrap();
-    let answer = call.await.unwrap().unwrap();
-    assert_eq!((answer.status, answer.json()["service_a"]["echo"].as_str()), (200, Some("hello")), "{answer}");
-    assert!(pair.b.exited().await.unwrap().success());
-}
-
-#[tokio::test]
-async fn row_30_cuts_what_is_left_at_a_second_signal_and_still_exits_with_zero() {
-    let (mut pair, channel) = pair().await;
-    pair.a.freeze().unwrap();
-    let call = call_in_flight(&channel).await;
-    let mut log = pair.b.log();
-    pair.b.terminate().unwrap();
-    line_with(&mut log, "state=draining").await.unwrap();
-    pair.b.terminate().unwrap();
-    let status = pair.b.exited().await.unwrap();
-    assert!(status.success(), "{status}");
-    line_with(&mut log, "state=drained calls_cut=1").await.unwrap();
-    assert!(call.await.unwrap().is_err());
 }

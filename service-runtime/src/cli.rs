@@ -5,7 +5,7 @@ use std::{ffi::OsString, net::SocketAddr, process::ExitCode, time::Duration};
 use clap::{ArgAction, Command, builder::FalseyValueParser, error::ErrorKind};
 
 use crate::{
-    Service,
+    Service, descriptors,
     server::Shutdown,
     telemetry::{self, LogFlags},
 };
@@ -37,6 +37,7 @@ where
         Err(code) => return code,
     };
     let _flush_at_exit = telemetry::install(service.log_name, args.as_ref());
+    descriptors::raise_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = runtime
         .map_err(anyhow::Error::from)

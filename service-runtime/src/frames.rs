@@ -3,18 +3,42 @@
 /// The beginning of each frame. Source: RFC 9113, 4.1.
 const HEAD: usize = 9;
 
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
+pub(crate) const RST_STREAM: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
 pub(crate) const GOAWAY: u8 = 7;
+pub(crate) const CONTINUATION: u8 = 9;
+
+pub(crate) const END_STREAM: u8 = 1;
+pub(crate) const END_HEADERS: u8 = 4;
 
 /// What a frame says of itself before its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
+    /// Of the payload, in bytes.
+    pub length: usize,
     pub kind: u8,
     pub flags: u8,
+    pub stream: u32,
+}
+
+impl Head {
+    pub fn has(self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+/// What comes along the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// The first byte of a frame.
+    Begins,
+    Head(Head),
 }
 
 /// Where in the stream we are.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Frames {
     head: [u8; HEAD],
     filled: usize,
@@ -22,24 +46,42 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
-    /// Takes the next bytes of the stream and calls `seen` with the head of each frame that begins in them.
-    pub fn follow(&mut self, mut bytes: &[u8], mut seen: impl FnMut(Head)) {
+    /// Takes the next bytes of the stream and calls `seen` at each step.
+    pub fn follow(&mut self, mut bytes: &[u8], mut seen: impl FnMut(Step)) {
         while !bytes.is_empty() {
             let skipped = self.payload_left.min(bytes.len());
             self.payload_left -= skipped;
             bytes = &bytes[skipped..];
+            if self.filled == 0 && !bytes.is_empty() {
+                seen(Step::Begins);
+            }
             let taken = bytes.len().min(HEAD - self.filled);
             self.head[self.filled..self.filled + taken].copy_from_slice(&bytes[..taken]);
             self.filled += taken;
             bytes = &bytes[taken..];
             if self.filled == HEAD {
-                let [a, b, c, kind, flags, ..] = self.head;
-                self.payload_left = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
-                self.filled = 0;
-                seen(Head { kind, flags });
+                let head = read(self.head);
+                (self.payload_left, self.filled) = (head.length, 0);
+                seen(Step::Head(head));
             }
         }
     }
+
+    /// Whether the stream is between two frames.
+    pub fn is_between(&self) -> bool {
+        self.filled == 0 && self.payload_left == 0
+    }
+
+    /// Whether the stream is within the head of a frame, so that nobody knows yet which.
+    pub fn is_in_head(&self) -> bool {
+        self.filled > 0
+    }
+}
+
+fn read([a, b, c, kind, flags, stream @ ..]: [u8; HEAD]) -> Head {
+    // The first bit of the stream's number is reserved.
+    let stream = u32::from_be_bytes(stream) & (u32::MAX >> 1);
+    Head { length: usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c), kind, flags, stream }
 }
 
 #[cfg(test)]
@@ -50,14 +92,30 @@ mod tests {
     fn sees_every_frame_however_the_bytes_are_cut() {
         let settings = [0, 0, 6, SETTINGS, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6];
         let empty = [0, 0, 0, SETTINGS, 1, 0, 0, 0, 0];
-        let goaway = [0, 0, 8, GOAWAY, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        let stream = [&settings[..], &empty, &goaway].concat();
+        let headers = [0, 0, 1, HEADERS, END_HEADERS | END_STREAM, 0x80, 0, 1, 3, 0x82];
+        let stream = [&settings[..], &empty, &headers].concat();
+        let head = |length, kind, flags, stream| Step::Head(Head { length, kind, flags, stream });
+        let expected = [head(6, SETTINGS, 0, 0), head(0, SETTINGS, 1, 0), head(1, HEADERS, 5, 259)]
+            .map(|head| [Step::Begins, head])
+            .concat();
         for chunk in 1..=stream.len() {
             let (mut frames, mut seen) = (Frames::default(), Vec::new());
             for bytes in stream.chunks(chunk) {
-                frames.follow(bytes, |head| seen.push((head.kind, head.flags)));
+                frames.follow(bytes, |step| seen.push(step));
             }
-            assert_eq!(seen, [(SETTINGS, 0), (SETTINGS, 1), (GOAWAY, 0)], "in chunks of {chunk}");
+            assert_eq!(seen, expected, "in chunks of {chunk}");
+            assert!(frames.is_between());
         }
+    }
+
+    #[test]
+    fn knows_where_in_a_frame_it_is() {
+        let mut frames = Frames::default();
+        frames.follow(&[0, 0, 2, DATA], |_| {});
+        assert!(!frames.is_between() && frames.is_in_head());
+        frames.follow(&[0, 0, 0, 0, 1, b'h'], |_| {});
+        assert!(!frames.is_between() && !frames.is_in_head());
+        frames.follow(b"i", |_| {});
+        assert!(frames.is_between());
     }
 }

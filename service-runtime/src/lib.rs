@@ -24,7 +24,8 @@
 //! - `behavior`: what a call asks to be done to it
 //! - `grpc`, `frames`: what both halves know of gRPC and of HTTP/2
 //! - `health`, `reflection`: the services that every process has
-//! - [`cli`]: from the command line to a running process; [`telemetry`]: what it tells about itself
+//! - [`cli`]: from the command line to a running process; `descriptors`: how many files it may open
+//! - [`telemetry`]: what it tells about itself
 
 pub mod cli;
 pub mod client;
@@ -37,11 +38,17 @@ pub mod status;
 pub mod telemetry;
 
 mod behavior;
+mod descriptors;
 mod frames;
 mod grpc;
 mod health;
 mod reflection;
 mod service;
+
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
+#[cfg(test)]
+mod panics;
 
 pub use cli::{run, run_with};
 pub use layers::json;

@@ -40,7 +40,7 @@ pub(crate) fn title(name: &str) -> String {
 }
 
 /// A service that calls another, for tests.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) const B: Service = Service {
     name: "service-b",
     log_name: "B",

@@ -1,12 +1,15 @@
 //! Experiments: many calls, one question, and figures for an answer.
 
 mod cancels;
+mod connections;
 mod deadlines;
+mod drains;
 mod figures;
 mod load;
 mod outage;
 mod replicas;
 mod rolling;
+mod soak;
 mod storm;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -45,6 +48,24 @@ pub enum Experiment {
         #[arg(long, value_name = "N", default_value = "10", value_parser = service_runtime::cli::count)]
         rounds: usize,
     },
+    /// Signals to processes with calls in flight and peers that hold them back: is a call lost, and how soon is the exit?
+    Drains {
+        /// So many signals
+        #[arg(long, value_name = "N", default_value = "100", value_parser = service_runtime::cli::count)]
+        rounds: usize,
+    },
+    /// Thousands of connections that are idle or never get on, and 50,000 streams at once: memory, beside a stock tonic B
+    Connections {
+        /// So many idle ones; a quarter of that never get on
+        #[arg(long, value_name = "N", default_value = "8000", value_parser = service_runtime::cli::count)]
+        idle: usize,
+    },
+    /// Minutes of good calls and every kind of bad one: does memory grow?
+    Soak {
+        /// For so many minutes
+        #[arg(long, value_name = "N", default_value = "10", value_parser = service_runtime::cli::count)]
+        minutes: usize,
+    },
 }
 
 /// How much of it.
@@ -69,6 +90,9 @@ pub async fn run(experiment: &Experiment) -> anyhow::Result<ExitCode> {
             Experiment::Outage { seconds } => outage::run(&program, *seconds).await,
             Experiment::Storm { size, plot } => storm::run(&program, size.calls, plot.as_ref()).await,
             Experiment::Rolling { rounds } => rolling::run(&program, *rounds).await,
+            Experiment::Drains { rounds } => drains::run(&program, *rounds).await,
+            Experiment::Connections { idle } => connections::run(&program, *idle).await,
+            Experiment::Soak { minutes } => soak::run(&program, *minutes).await,
         }
     };
     tokio::select! {

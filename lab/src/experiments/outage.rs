@@ -1,6 +1,6 @@
 //! All of A is gone while the calls go on: what that costs, and how soon all is well afterwards.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use hostile_peer::Peer;
@@ -15,6 +15,7 @@ use crate::{
     http::{self, Ask},
     print::print,
     program::Program,
+    usage,
 };
 
 const RATE: u32 = 1000;
@@ -40,14 +41,14 @@ async fn refusals(program: &Program, seconds: usize) -> anyhow::Result<bool> {
     let pid = b.pid().context("B has ended")?;
     // The first calls make what is made once.
     load::run(program, &b.url(), Loop::Open(RATE), RATE as usize, PATIENCE).await?;
-    let (cpu, memory, connects) = (cpu_ticks(pid)?, memory_kb(pid)?, peer.connections());
+    let (cpu, memory, connects) = (usage::cpu(pid)?, usage::memory_kb(pid)?, peer.connections());
     let report = load::run(program, &b.url(), Loop::Open(RATE), RATE as usize * seconds, PATIENCE).await?;
-    let (cpu, memory_now) = (cpu_ticks(pid)? - cpu, memory_kb(pid)?);
+    let (cpu, memory_now) = (usage::cpu(pid)? - cpu, usage::memory_kb(pid)?);
     let connects = peer.connections() - connects;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let allowed = (80 * workers * seconds).div_ceil(60) + workers;
     #[expect(clippy::cast_precision_loss, reason = "a figure")]
-    let micros_a_call = cpu as f64 * MICROS_A_TICK / report.calls as f64;
+    let micros_a_call = cpu.as_secs_f64() * 1e6 / report.calls as f64;
     print(&format!(
         "A gone for {seconds} s at {RATE} calls/s: {} calls, {} refused, p99 {:.1} ms; {connects} connects (at most {allowed}), {} calls \
          reached A; B: {micros_a_call:.0} µs of CPU a call, memory {memory} -> {memory_now} kB\n",
@@ -85,19 +86,3 @@ async fn every_worker(b: &Child) {
 }
 
 const PATIENCE: Duration = Duration::from_secs(300);
-/// Linux counts CPU time in hundredths of a second, whatever its clock does.
-const MICROS_A_TICK: f64 = 10_000.0;
-
-/// User and system time.
-fn cpu_ticks(pid: u32) -> anyhow::Result<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("no /proc here: this experiment wants Linux")?;
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let field = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok());
-    field(11).zip(field(12)).map(|(user, system)| user + system).context("an unknown /proc/<pid>/stat")
-}
-
-fn memory_kb(pid: u32) -> anyhow::Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-    line.trim().trim_end_matches(" kB").parse().context("an unknown VmRSS")
-}

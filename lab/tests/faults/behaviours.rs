@@ -130,3 +130,14 @@ async fn refuses_a_bad_request_first() {
     }
     Caller::of(&a).sending(b"\0\0\0\0\x07half").call(&[asked]).await.is(13, "BAD_FRAME", AT_ONCE);
 }
+
+#[tokio::test]
+async fn refuses_a_message_that_it_cannot_decode_without_naming_its_fields() {
+    let a = a(&[]).await;
+    let not_utf8 = b"\0\0\0\0\x04\x0a\x02\xff\xfe";
+    let not_protobuf = b"\0\0\0\0\x02\xff\xff";
+    for message in [&not_utf8[..], not_protobuf] {
+        let answer = Caller::of(&a).sending(message).call(&[]).await;
+        answer.is(13, "BAD_MESSAGE", AT_ONCE);
+    }
+}

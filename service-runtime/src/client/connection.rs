@@ -19,7 +19,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::{Checked, Dial, Target};
 use crate::{
-    frames::{Frames, GOAWAY, Head, SETTINGS},
+    frames::{Frames, GOAWAY, Head, SETTINGS, Step},
     status::Cause,
 };
 
@@ -135,7 +135,8 @@ impl<IO> Watched<IO> {
             return self.ended("not HTTP/2");
         }
         let Watched { frames, life, end, .. } = self;
-        frames.follow(bytes, |Head { kind, flags }| {
+        frames.follow(bytes, |step| {
+            let Step::Head(Head { kind, flags, .. }) = step else { return };
             let now = *life.borrow();
             let next = match (now, kind, flags) {
                 // A server's connection preface is a SETTINGS frame, and not its ACK (RFC 9113, 3.4).

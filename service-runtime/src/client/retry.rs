@@ -16,7 +16,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 
 /// What the peer says of a retry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Pushback {
+pub(crate) enum Pushback {
     /// Nothing.
     #[default]
     Silent,
@@ -27,10 +27,11 @@ pub(super) enum Pushback {
 }
 
 impl Pushback {
-    /// Reads `grpc-retry-pushback-ms`; what is below zero or no number says no.
+    /// Reads `grpc-retry-pushback-ms`; what is below zero or no number, such as one with a sign, says no.
     pub fn read(headers: &HeaderMap) -> Self {
         let Some(value) = headers.get(PUSHBACK) else { return Pushback::Silent };
-        let ms = value.to_str().ok().and_then(|text| text.parse::<u32>().ok());
+        let digits = value.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let ms = digits.and_then(|digits| digits.parse::<u32>().ok());
         ms.map_or(Pushback::Never, |ms| Pushback::After(Duration::from_millis(ms.into())))
     }
 }
@@ -71,7 +72,7 @@ mod tests {
         assert_eq!(Pushback::read(&HeaderMap::new()), Pushback::Silent);
         assert_eq!(Pushback::read(&headers("20")), Pushback::After(Duration::from_millis(20)));
         assert_eq!(Pushback::read(&headers("0")), Pushback::After(Duration::ZERO));
-        for no in ["-1", "abc", "", "1.5"] {
+        for no in ["-1", "+1", "abc", "", "1.5", " 1", "4294967296"] {
             assert_eq!(Pushback::read(&headers(no)), Pushback::Never, "{no}");
         }
     }

@@ -83,7 +83,7 @@ impl Query {
         self.0.iter().find(|(name, _)| name == key).map_or(String::new(), |(_, value)| value.clone())
     }
 
-    fn read(uri: &Uri) -> Result<Self, Refusal> {
+    pub(crate) fn read(uri: &Uri) -> Result<Self, Refusal> {
         let pairs = uri.query().unwrap_or("").split('&').filter(|pair| !pair.is_empty());
         pairs
             .map(|pair| {

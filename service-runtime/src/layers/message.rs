@@ -38,10 +38,20 @@ impl<S: Handle> Handle for OneMessage<S> {
             }
         };
         match message {
-            Ok(message) => self.inner.handle(Request::from_parts(head, Body::new(Full::new(message)))).await,
+            Ok(message) => {
+                let response = self.inner.handle(Request::from_parts(head, Body::new(Full::new(message)))).await;
+                if is_undecodable(response.headers()) { self.refuse(Refusal::BadMessage) } else { response }
+            }
             Err(refusal) => self.refuse(refusal),
         }
     }
+}
+
+/// Whether the generated code could not decode the message. prost says so in this sentence and names the field, which is
+/// nobody's business, and tonic hands nothing else on.
+fn is_undecodable(answer: &HeaderMap) -> bool {
+    let says = |name, begin| answer.get(name).is_some_and(|value: &HeaderValue| value.as_bytes().starts_with(begin));
+    says(Status::GRPC_STATUS, b"13") && says(Status::GRPC_MESSAGE, b"failed%20to%20decode%20Protobuf")
 }
 
 impl<S> OneMessage<S> {

@@ -98,7 +98,10 @@ struct Entry {
 
 impl Entry {
     fn new(request: &mut Request<Body>, method: Option<Method>, call: Call) -> Self {
-        let in_flight = request.extensions_mut().remove();
+        let in_flight: Option<InFlight> = request.extensions_mut().remove();
+        if let Some(in_flight) = in_flight.as_ref().filter(|_| method.is_some_and(|method| method.server_streaming)) {
+            in_flight.streams();
+        }
         let extensions = request.extensions();
         Entry {
             endpoint: match method {

@@ -1,17 +1,38 @@
 //! Takes connections and hands each to the worker that has the fewest.
+//!
+//! When the process, or the system, has no file descriptor left, connections stay where they are, in the queue of the
+//! listener, and the loop looks again ten times a second. Their peers see a connect that succeeds and an answer that is late;
+//! one that finds the queue full as well waits in its connect. The other way, a descriptor in reserve to accept and close
+//! them with, would turn a shortage that may be over in a moment into failures, would cost the more CPU the faster peers
+//! come back, and does not help where the system is short of descriptors or memory. Who wants peers to be told sets
+//! `--max-connections` below what the descriptors suffice for.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    io,
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     net::{TcpListener, TcpStream},
     time::sleep,
 };
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::worker::Handle;
 
-/// When the system has no file descriptors left, trying again at once would only burn CPU.
-const NO_ROOM: Duration = Duration::from_millis(100);
+/// Where nothing is left to take a connection with, trying again at once would only burn CPU: `accept` then leaves the
+/// connection where it is. The first pause is short, for where connections close as others come there is room a moment later;
+/// each one after it is twice as long, up to ten tries a second, which find room well within the contract's second.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// A connection is asked whether its peer is still there after so long without a byte, then in this interval, so often at
+/// most. So a caller that vanished is found after 25 s, within the contract's 30, also over HTTP/1.1, which has no PING.
+const SILENT: Duration = Duration::from_secs(15);
+const PROBES_EVERY: Duration = Duration::from_secs(5);
+const PROBES: u32 = 2;
 
 /// The listener and the workers behind it.
 pub struct Acceptor<'a> {
@@ -23,29 +44,43 @@ pub struct Acceptor<'a> {
 impl Acceptor<'_> {
     /// Accepts until it is dropped.
     pub async fn run(&self) {
+        let mut shortage = Shortage::default();
         loop {
-            match self.listener.accept().await {
-                Ok((stream, _)) => self.hand_over(stream).await,
-                Err(error) if is_about_one_connection(&error) => {}
-                Err(error) => {
-                    warn!(cause = %error, "cannot accept connections; waiting");
-                    sleep(NO_ROOM).await;
+            let accepted = match self.queued().await {
+                Some(accepted) => accepted,
+                None => {
+                    shortage.ends();
+                    self.listener.accept().await.map(|(stream, _)| stream)
                 }
+            };
+            match accepted {
+                Ok(stream) => {
+                    shortage.eases();
+                    self.hand_over(stream).await;
+                }
+                Err(error) if is_about_one_connection(&error) => {}
+                Err(error) => sleep(shortage.goes_on(&error)).await,
             }
         }
     }
 
     /// Accepts what is already in the queue, and nothing after it.
     pub async fn take_queued(&self) {
-        loop {
-            tokio::select! {
-                biased;
-                accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => self.hand_over(stream).await,
-                    Err(_) => return,
-                },
-                () = std::future::ready(()) => return,
+        while let Some(accepted) = self.queued().await {
+            match accepted {
+                Ok(stream) => self.hand_over(stream).await,
+                Err(error) if is_about_one_connection(&error) => {}
+                Err(_) => return,
             }
+        }
+    }
+
+    /// The next connection in the queue; `None` where nobody waits.
+    async fn queued(&self) -> Option<io::Result<TcpStream>> {
+        tokio::select! {
+            biased;
+            accepted = self.listener.accept() => Some(accepted.map(|(stream, _)| stream)),
+            () = std::future::ready(()) => None,
         }
     }
 
@@ -56,8 +91,7 @@ impl Acceptor<'_> {
         if all >= self.max_connections {
             return;
         }
-        // An answer is small and complete: waiting for more to send (Nagle) would cost 40 ms.
-        let _ = stream.set_nodelay(true);
+        set_up(&stream);
         let Some(worker) = self.workers.iter().min_by_key(|worker| open(worker)) else {
             return;
         };
@@ -69,11 +103,68 @@ impl Acceptor<'_> {
     }
 }
 
+/// Without these a connection still works; a socket that refuses them has lost its peer already.
+fn set_up(stream: &TcpStream) {
+    // An answer is small and complete: waiting for more to send (Nagle) would cost 40 ms.
+    let _ = stream.set_nodelay(true);
+    let keepalive = TcpKeepalive::new().with_time(SILENT).with_interval(PROBES_EVERY).with_retries(PROBES);
+    let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
+}
+
+/// A time in which connections wait because nothing is left to take them with: one line when it begins, one when it is over.
+#[derive(Default)]
+struct Shortage {
+    since: Option<Instant>,
+    /// The last pause since a connection was taken.
+    pause: Option<Duration>,
+}
+
+impl Shortage {
+    /// How long to wait now.
+    fn goes_on(&mut self, error: &io::Error) -> Duration {
+        if self.since.is_none() {
+            warn!(state = "not-accepting", cause = %error);
+            self.since = Some(Instant::now());
+        }
+        let pause = self.pause.map_or(FIRST_PAUSE, |last| (last * 2).min(LONGEST_PAUSE));
+        self.pause = Some(pause);
+        pause
+    }
+
+    /// One could be taken; it is over only when nobody waits any more.
+    fn eases(&mut self) {
+        self.pause = None;
+    }
+
+    fn ends(&mut self) {
+        if let Some(since) = self.since.take() {
+            info!(state = "accepting", after_ms = u64::try_from(since.elapsed().as_millis()).ok());
+        }
+    }
+}
+
 /// The peer gave up while it was queued; the next one may be fine.
-fn is_about_one_connection(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind as Kind;
+fn is_about_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
     matches!(
         error.kind(),
         Kind::ConnectionAborted | Kind::ConnectionReset | Kind::ConnectionRefused | Kind::Interrupted
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn finds_a_peer_that_vanished_within_thirty_seconds() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (peer, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        let (_peer, (stream, _)) = (peer.unwrap(), accepted.unwrap());
+        set_up(&stream);
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
+        let (silent, every) = (socket.tcp_keepalive_time().unwrap(), socket.tcp_keepalive_interval().unwrap());
+        assert_eq!(silent + every * socket.tcp_keepalive_retries().unwrap(), Duration::from_secs(25));
+    }
 }

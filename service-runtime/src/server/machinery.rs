@@ -8,13 +8,13 @@ use super::{ServerFlags, Shared};
 use crate::{health, reflection};
 
 /// What they consist of.
-pub(super) fn descriptors(flags: &ServerFlags) -> Vec<&'static [u8]> {
+pub(crate) fn descriptors(flags: &ServerFlags) -> Vec<&'static [u8]> {
     let reflection = if flags.no_reflection { &[][..] } else { &reflection::DESCRIPTORS };
     [&[health::DESCRIPTORS][..], reflection].concat()
 }
 
 /// The service's routes and theirs.
-pub(super) fn add_to(routes: Routes, shared: &Arc<Shared>) -> Routes {
+pub(crate) fn add_to(routes: Routes, shared: &Arc<Shared>) -> Routes {
     let routes = routes.add_service(health::service(shared.clone()));
     if shared.reflection { reflection::add_to(routes, shared.service) } else { routes }
 }

@@ -3,10 +3,14 @@
 //! accept → worker → connection → stack → handler, in this order; one direction, no hop between threads.
 
 mod accept;
+mod budget;
+mod calls;
 mod flags;
-mod machinery;
+mod frames;
+pub(crate) mod machinery;
 mod shared;
-mod stack;
+pub(crate) mod stack;
+pub(crate) mod wire;
 mod worker;
 
 pub mod connection;
@@ -36,6 +40,9 @@ pub use flags::ServerFlags;
 pub use worker::Worker;
 
 pub(crate) use shared::Shared;
+
+/// When the patience of a drain is over, the workers get so long to cut what is left.
+const CUT: Duration = Duration::from_millis(150);
 
 /// A server that has its port and does not serve yet.
 pub struct Bound {
@@ -94,6 +101,9 @@ impl Bound {
         let shared = Arc::new(Shared::new(service, methods, &self.flags, Phases(phases))?);
         // The first line of the log: before the workers have anything to say.
         info!(target: ANNOUNCE, listening = %format_args!("http://{}", self.address));
+        if shared.faults.are_on() {
+            warn!("faults are on: calls may fail because somebody asked for it");
+        }
         let factory: Arc<dyn Fn(&Worker) -> Routes + Send + Sync> = Arc::new(factory);
         let workers = (0..self.flags.workers())
             .map(|index| worker::start(index, shared.clone(), factory.clone()))
@@ -131,5 +141,8 @@ async fn end(workers: Vec<worker::Handle>, phase: &watch::Sender<Phase>, patienc
         () = shutdown.cut() => {}
     }
     phase.send_replace(Phase::Cut);
-    all.await;
+    // A worker whose handler blocks its thread cannot see that, and ends with the process.
+    if timeout(CUT, all).await.is_err() {
+        warn!("a handler blocks its thread; not waiting for it");
+    }
 }

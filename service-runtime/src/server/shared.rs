@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 use http::HeaderValue;
 
-use super::{ServerFlags, drain::Phases, methods::Methods};
+use super::{ServerFlags, connection::Lifetime, drain::Phases, methods::Methods};
 use crate::{Service, layers::fault::Faults};
 
 /// What all workers of a process know.
@@ -24,6 +24,7 @@ pub(crate) struct Shared {
     pub calls: AtomicUsize,
     pub max_calls: usize,
     pub max_message: usize,
+    pub lifetime: Lifetime,
     /// Calls that the end of the drain cut.
     pub cut: AtomicUsize,
     pub reflection: bool,
@@ -49,6 +50,7 @@ impl Shared {
             calls: AtomicUsize::new(0),
             max_calls: flags.max_concurrent_calls,
             max_message: flags.max_message_size,
+            lifetime: Lifetime::new(flags),
             cut: AtomicUsize::new(0),
             reflection: !flags.no_reflection,
             process_wide: Mutex::default(),

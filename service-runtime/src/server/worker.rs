@@ -122,7 +122,8 @@ async fn serve(stream: TcpStream, stack: Arc<impl crate::layers::Handle>, phases
         return;
     };
     let peer = stream.peer_addr().ok();
-    let cut = connection::serve(stream, peer, stack, phases).await;
+    let lifetime = opened.shared.lifetime.with_jitter();
+    let cut = connection::serve(stream, peer, stack, lifetime, phases).await;
     opened.shared.cut.fetch_add(cut, Ordering::Relaxed);
 }
 

@@ -37,6 +37,8 @@ pub enum Refusal {
     NotOneMessage,
     /// A message frame that is cut short or has an unknown flag.
     BadFrame,
+    /// A message that is not what its type says: malformed protobuf, or a string that is not UTF-8.
+    BadMessage,
     /// A compressed message; only identity is spoken here.
     WrongEncoding,
     /// A message above the limit.
@@ -82,6 +84,7 @@ impl Refusal {
             Refusal::Draining => (Code::Unavailable, "DRAINING", "{} is shutting down"),
             Refusal::NotOneMessage => (Code::Unimplemented, "NOT_ONE_MESSAGE", "This method takes exactly one message"),
             Refusal::BadFrame => (Code::Internal, "BAD_FRAME", "The request is not a whole gRPC message"),
+            Refusal::BadMessage => (Code::Internal, "BAD_MESSAGE", "The message is not what this method takes"),
             Refusal::WrongEncoding => (Code::Unimplemented, "WRONG_ENCODING", "{} takes uncompressed messages only"),
             Refusal::MessageTooLarge => {
                 (Code::ResourceExhausted, "MESSAGE_TOO_LARGE", "The message is over the size limit of {}")

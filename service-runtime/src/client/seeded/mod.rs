@@ -19,7 +19,6 @@ mod streams;
 mod wire;
 
 use std::{
-    cell::RefCell,
     env,
     panic::{self, AssertUnwindSafe},
     sync::{
@@ -31,6 +30,7 @@ use std::{
     time::Duration,
 };
 
+use crate::panics;
 use run::{Told, play};
 
 /// How many are played where nobody says how many.
@@ -39,14 +39,9 @@ const FEW: u64 = 500;
 /// A seed that takes so long in real time turns in circles.
 const STUCK: Duration = Duration::from_secs(60);
 
-thread_local! {
-    /// Panics of tasks, which their runtime would keep to itself.
-    static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-}
-
 #[test]
 fn keeps_the_contract_whatever_peer_and_network_do() {
-    note_panics();
+    panics::note();
     if let Some(seed) = number("FAULT_SEED") {
         let told = tell(seed);
         println!("{}", told.story.join("\n"));
@@ -60,7 +55,7 @@ fn keeps_the_contract_whatever_peer_and_network_do() {
 
 #[test]
 fn tells_the_same_story_for_the_same_seed() {
-    note_panics();
+    panics::note();
     for seed in 0..50 {
         assert_eq!(tell(seed).story, tell(seed).story, "seed {seed}");
     }
@@ -90,16 +85,8 @@ fn play_all(count: u64) -> Vec<(u64, Told)> {
 fn tell(seed: u64) -> Told {
     let mut told = panic::catch_unwind(AssertUnwindSafe(|| play(seed)))
         .unwrap_or_else(|_| Told { story: Vec::new(), wrong: Vec::new() });
-    told.wrong.extend(PANICS.take());
+    told.wrong.extend(panics::take());
     told
-}
-
-fn note_panics() {
-    let before = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        PANICS.with_borrow_mut(|panics| panics.push(info.to_string()));
-        before(info);
-    }));
 }
 
 fn summary(seed: u64, told: &Told) -> String {

@@ -1,0 +1,156 @@
+//! Whom a process serves when the signal comes: peers that could hold it back, and callers whose calls must not be lost.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use futures_util::future::join_all;
+use tokio::{io::AsyncWriteExt, net::TcpStream};
+
+use super::seen::Seen;
+use crate::{
+    child::Child,
+    raw::{Caller, Manners, Plain, closed, frame::PREFACE},
+    watch::Watch,
+};
+
+/// Connections, and calls on each: 64 calls in flight.
+const CONNECTIONS: usize = 4;
+const CALLS: usize = 16;
+/// No drain takes longer.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+/// A long text, and a window that lets it come in steps, each after a pause.
+const LONG: usize = 16 * 1024;
+const STEP: u32 = 2 * 1024;
+
+/// Peers without a call.
+pub struct Idle {
+    watch: Watch,
+    http2: Caller,
+    deaf: Caller,
+    http1: Plain,
+    silent: TcpStream,
+    half: TcpStream,
+}
+
+impl Idle {
+    pub async fn gather(service: &Child) -> anyhow::Result<Self> {
+        let (name, at) = (service.name(), service.address());
+        let mut http1 = Plain::connect(at).await?;
+        http1.ask(name, "before", "").await?;
+        http1.answer().await?;
+        let (mut http2, mut deaf) =
+            (Caller::connect(at, Manners::GOOD).await?, Caller::connect(at, Manners::DEAF).await?);
+        for caller in [&mut http2, &mut deaf] {
+            caller.call(name, "before", &[]).await?;
+            caller.answered().await?;
+        }
+        let mut half = TcpStream::connect(at).await?;
+        half.write_all(&PREFACE[..PREFACE.len() / 2]).await?;
+        Ok(Idle { watch: Watch::open(at).await?, http2, deaf, http1, silent: TcpStream::connect(at).await?, half })
+    }
+
+    pub async fn ends(self, signalled: Instant) -> Seen {
+        let mut seen = Seen::new(signalled);
+        let (told, http2, deaf, http1, silent, half) = tokio::join!(
+            self.watch.told(),
+            self.http2.ended(PATIENCE),
+            self.deaf.ended(PATIENCE),
+            self.http1.closed(),
+            closed(self.silent),
+            closed(self.half),
+        );
+        seen.must(told.is_drained(), &format!("Watch: {told:?}"));
+        seen.gone("Watch", told.end.map(|(_, at)| at));
+        for (who, ended) in [("idle HTTP/2", &http2), ("idle, answers no PING", &deaf)] {
+            seen.must(!ended.goaways.is_empty(), &format!("{who}: no GOAWAY"));
+            seen.gone(who, ended.closed.then_some(ended.at));
+        }
+        for (who, at) in [("idle HTTP/1.1", http1), ("silent", silent), ("half a preface", half)] {
+            seen.gone(who, at);
+        }
+        seen
+    }
+}
+
+/// Callers whose calls are in flight when the signal comes.
+pub struct Crowd {
+    callers: Vec<Caller>,
+    deaf: Caller,
+    slow: Caller,
+    plain: Plain,
+    /// Kept alive, and called again at the last moment.
+    kept: Plain,
+    fresh: Vec<Caller>,
+}
+
+impl Crowd {
+    pub async fn gather(service: &Child, number: usize) -> anyhow::Result<Self> {
+        let (name, at) = (service.name(), service.address());
+        let mut callers = Vec::new();
+        for _ in 0..CONNECTIONS {
+            callers.push(Caller::connect(at, Manners::GOOD).await?);
+        }
+        let pause = Duration::from_millis(if number.is_multiple_of(2) { 20 } else { 70 });
+        let slowly = Manners { window: STEP, pause: Some(pause), ..Manners::GOOD };
+        let mut crowd = Crowd {
+            callers,
+            deaf: Caller::connect(at, Manners::DEAF).await?,
+            slow: Caller::connect(at, slowly).await?,
+            plain: Plain::connect(at).await?,
+            kept: Plain::connect(at).await?,
+            fresh: Vec::new(),
+        };
+        crowd.kept.ask(name, "before", "").await?;
+        crowd.kept.answer().await?;
+        for caller in crowd.callers.iter_mut().skip(1) {
+            call(caller, name).await?;
+        }
+        crowd.slow.call(name, &"long".repeat(LONG / 4), &[]).await?;
+        crowd.deaf.call(name, "deaf", &[("rpc-behavior", "sleep-400ms")]).await?;
+        crowd.plain.ask(name, "plain", "sleep-300ms").await?;
+        Ok(crowd)
+    }
+
+    /// What the process can have no idea of yet when the signal comes: the calls are in the sockets' queues.
+    pub async fn at_the_last_moment(&mut self, service: &Child) -> anyhow::Result<()> {
+        let (name, at) = (service.name(), service.address());
+        self.fresh.push(Caller::connect(at, Manners::GOOD).await?);
+        for caller in [self.callers.first_mut(), self.fresh.first_mut()].into_iter().flatten() {
+            call(caller, name).await?;
+        }
+        self.kept.ask(name, "kept", "sleep-100ms").await
+    }
+
+    pub async fn ends(mut self, signalled: Instant) -> Seen {
+        let mut seen = Seen::new(signalled);
+        let all = self.callers.into_iter().chain(self.fresh).map(|caller| caller.ended(PATIENCE));
+        let (all, deaf, slow, plain, kept) = tokio::join!(
+            join_all(all),
+            self.deaf.ended(PATIENCE),
+            self.slow.ended(PATIENCE),
+            self.plain.answer(),
+            self.kept.answer(),
+        );
+        all.iter().for_each(|ended| seen.calls_and_close("in flight", ended));
+        seen.calls_and_close("answers no PING", &deaf);
+        seen.calls_and_close("slow reader", &slow);
+        for (who, answer) in [("plain", plain), ("kept", kept)] {
+            match answer.context(who) {
+                Ok(answer) => {
+                    seen.must(answer.is_echo(who) && answer.says_close(), &format!("{who}: {answer:?}"));
+                    seen.answered(Some(answer.at));
+                }
+                Err(error) => seen.wrong.push(format!("HTTP/1.1, {error:#}")),
+            }
+        }
+        seen
+    }
+}
+
+async fn call(caller: &mut Caller, service: &str) -> anyhow::Result<()> {
+    for number in 0..CALLS {
+        let behavior = format!("sleep-{}ms", 100 + 15 * number);
+        caller.call(service, &format!("hello-{number}"), &[("rpc-behavior", &behavior)]).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! Signals, by the hundred: each to a process that has calls in flight and every kind of peer that could hold its exit back.
+
+mod company;
+mod newcomers;
+mod round;
+mod seen;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use futures_util::{StreamExt, stream};
+
+use super::{Figures, replicas::start_a};
+use crate::{child::Child, print::print, program::Program};
+use round::{Round, play};
+
+/// Rounds at the same time: enough to be quick, few enough for the figures to be the services' own on two cores.
+const AT_ONCE: usize = 4;
+
+/// What is asked of a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Kind {
+    service: &'static str,
+    interrupt: bool,
+    /// 64 calls in flight and a slow reader, or no call at all.
+    calls: bool,
+}
+
+impl Kind {
+    /// A and B in turns, both signals in turns.
+    fn of(number: usize, calls: bool) -> Self {
+        let service = if number.is_multiple_of(2) { "service-a" } else { "service-b" };
+        Kind { service, interrupt: number / 2 % 2 == 1, calls }
+    }
+
+    fn name(self) -> String {
+        let signal = if self.interrupt { "SIGINT" } else { "SIGTERM" };
+        format!("{} {signal}, {}", self.service, if self.calls { "64 calls" } else { "no call" })
+    }
+}
+
+/// What came of all rounds of one kind.
+#[derive(Default)]
+struct Sum {
+    rounds: usize,
+    as_they_must: usize,
+    whole: usize,
+    unprocessed: usize,
+    exits: Figures,
+}
+
+/// So many signals with calls in flight, and a tenth of that without. True if each round was as it must be.
+pub async fn run(program: &Program, rounds: usize) -> anyhow::Result<bool> {
+    let a = start_a(program, 0, &["--fault-injection"]).await?;
+    let kinds = (0..rounds).map(|number| (number, Kind::of(number, true)));
+    let idle = (0..rounds.div_ceil(10).max(4)).map(|number| (number, Kind::of(number, false)));
+    let mut played = stream::iter(kinds.chain(idle))
+        .map(|(number, kind)| {
+            let a = a.url();
+            async move { (kind, play(program, kind, number, &a).await) }
+        })
+        .buffer_unordered(AT_ONCE);
+    let (mut sums, mut wrong) = (BTreeMap::<Kind, Sum>::new(), BTreeMap::<String, (usize, String)>::new());
+    while let Some((kind, round)) = played.next().await {
+        let round = round?;
+        add(sums.entry(kind).or_default(), &round);
+        for what in round.wrong {
+            let who = format!("{}, {}", kind.name(), what.split(':').next().unwrap_or_default());
+            wrong.entry(who).or_insert((0, what)).0 += 1;
+        }
+    }
+    tell(&mut sums);
+    for (who, (times, first)) in &wrong {
+        print(&format!("{who}, {times} times, the first: {first}\n"));
+    }
+    Ok(wrong.is_empty())
+}
+
+fn add(sum: &mut Sum, round: &Round) {
+    sum.rounds += 1;
+    sum.as_they_must += usize::from(round.wrong.is_empty());
+    sum.whole += round.whole;
+    sum.unprocessed += round.unprocessed;
+    sum.exits.add(round.exit_after.as_secs_f64() * 1000.0);
+}
+
+fn tell(sums: &mut BTreeMap<Kind, Sum>) {
+    let figures = ["median", "p99", "p99.9", "max"].map(|figure| format!("{figure:>9}")).concat();
+    print(&format!(
+        "{:32} rounds   as they must  answered  never taken  {figures}  ms from last answer to exit\n",
+        "signal"
+    ));
+    for (kind, Sum { rounds, as_they_must, whole, unprocessed, exits }) in sums {
+        print(&format!("{:32} {rounds:>6} {as_they_must:>14} {whole:>9} {unprocessed:>12}  {exits}\n", kind.name()));
+    }
+}
+
+/// A process to be ended, with this much patience for its calls.
+async fn start(program: &Program, service: &'static str, a: &str, patience: Duration) -> anyhow::Result<Child> {
+    let patience = format!("{}ms", patience.as_millis());
+    let flags = ["--listen", "127.0.0.1:0", "--fault-injection", "--drain-timeout", &patience];
+    let to_a: &[&str] = if service == "service-b" { &["--service-a", a] } else { &[] };
+    Child::start(program, service, &[&flags, to_a].concat()).await
+}

@@ -1,0 +1,56 @@
+//! Callers who come too late, or just not.
+
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
+
+use super::{company::PATIENCE, seen::Seen};
+use crate::{
+    child::Child,
+    raw::{Caller, Ended, Manners},
+};
+
+/// Callers who go on calling until they are told not to: one on a connection of its own, one on a new one for each call.
+pub struct Newcomers {
+    steady: JoinHandle<Ended>,
+    newly: JoinHandle<Vec<Ended>>,
+}
+
+impl Newcomers {
+    pub fn start(service: &Child) -> Self {
+        let (name, at) = (service.name(), service.address());
+        let steady = async move {
+            let Ok(mut caller) = Caller::connect(at, Manners::GOOD).await else { unreachable!("it listens") };
+            while !caller.is_told_to_go() && caller.call(name, "steady", &[]).await.is_ok() {
+                if !caller.read_for(Duration::from_millis(1)).await.unwrap_or_default() {
+                    break;
+                }
+            }
+            caller.ended(PATIENCE).await
+        };
+        let newly = async move {
+            let mut all = Vec::new();
+            while let Ok(mut caller) = Caller::connect(at, Manners::GOOD).await {
+                if caller.call(name, "newly", &[]).await.is_ok() {
+                    // One that has its answer leaves; the others wait to be told.
+                    let patience = if caller.answered().await.is_ok() { Duration::ZERO } else { PATIENCE };
+                    all.push(caller.ended(patience).await);
+                }
+            }
+            all
+        };
+        Newcomers { steady: tokio::spawn(steady), newly: tokio::spawn(newly) }
+    }
+
+    pub async fn end(self, signalled: Instant) -> Seen {
+        let mut seen = Seen::new(signalled);
+        match tokio::join!(self.steady, self.newly) {
+            (Ok(steady), Ok(newly)) => {
+                seen.calls_and_close("steady caller", &steady);
+                newly.iter().for_each(|ended| seen.calls("new connection", ended));
+            }
+            _ => seen.wrong.push("a caller has panicked".into()),
+        }
+        seen
+    }
+}

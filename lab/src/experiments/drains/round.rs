@@ -1,0 +1,102 @@
+//! One round: a process, everybody it serves, a signal, and what became of all.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use tokio::{sync::broadcast::Receiver, time::sleep};
+
+use super::{
+    Kind,
+    company::{Crowd, Idle},
+    newcomers::Newcomers,
+    seen::Seen,
+    start,
+};
+use crate::{
+    child::{Child, line_with},
+    http::{self, Ask},
+    program::Program,
+};
+
+/// The service's patience in a drain; no call of a round takes as long.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(4);
+/// The contract: idle connections, Watches and silent peers hold the exit back no longer, after the last call.
+const IDLE: Duration = Duration::from_millis(250);
+/// Several rounds share two cores, each with a process that starts.
+const SLACK: Duration = Duration::from_millis(250);
+
+/// What became of it.
+pub struct Round {
+    /// Calls that were answered whole.
+    pub whole: usize,
+    /// Calls sent after the signal, of which the process said that it had not looked at them.
+    pub unprocessed: usize,
+    /// From the last answer, or the signal, to the exit.
+    pub exit_after: Duration,
+    /// What was not as it must be.
+    pub wrong: Vec<String>,
+}
+
+/// Plays round `number` of a kind. Errors: it could not be set up.
+pub async fn play(program: &Program, kind: Kind, number: usize, a: &str) -> anyhow::Result<Round> {
+    let mut service = start(program, kind.service, a, DRAIN_TIMEOUT).await?;
+    ready(&service).await?;
+    let log = service.log_from_now();
+    let idle = Idle::gather(&service).await.context("idle peers")?;
+    let seen = if kind.calls {
+        let mut crowd = Crowd::gather(&service, number).await.context("calls")?;
+        let newcomers = Newcomers::start(&service);
+        // Anywhere in the course of the calls, the very beginning included.
+        sleep(Duration::from_millis(number as u64 % 10 * 10)).await;
+        crowd.at_the_last_moment(&service).await?;
+        let signalled = signal(&service, kind)?;
+        let (idle, crowd, newcomers) =
+            tokio::join!(idle.ends(signalled), crowd.ends(signalled), newcomers.end(signalled));
+        idle.and(crowd).and(newcomers)
+    } else {
+        let signalled = signal(&service, kind)?;
+        idle.ends(signalled).await
+    };
+    judge(&mut service, log, seen).await
+}
+
+/// Every worker of B is connected to A: a round is about the end, not about the beginning.
+async fn ready(service: &Child) -> anyhow::Result<()> {
+    let question = Ask::get(if service.name() == "service-a" { "/echo?msg=x" } else { "/call-echo?msg=x" });
+    let answers = http::ask_every_worker(service.address(), &question).await;
+    for answer in answers {
+        anyhow::ensure!(answer?.status == 200, "{} is not ready", service.name());
+    }
+    Ok(())
+}
+
+fn signal(service: &Child, kind: Kind) -> anyhow::Result<Instant> {
+    // Taken before: a call that is sent between the two may be answered or not.
+    let now = Instant::now();
+    if kind.interrupt { service.interrupt() } else { service.terminate() }.map(|()| now)
+}
+
+async fn judge(service: &mut Child, mut log: Receiver<String>, seen: Seen) -> anyhow::Result<Round> {
+    let code = service.exited().await?.code();
+    let exited = Instant::now();
+    let Seen { signalled, last_answer, whole, unprocessed, mut wrong } = seen;
+    let mut must = |held: bool, what: String| {
+        if !held {
+            wrong.push(what);
+        }
+    };
+    must(code == Some(0), format!("exit code {code:?}"));
+    let drained = line_with(&mut log, "state=drained").await;
+    let drained = drained.unwrap_or_else(|error| error.to_string());
+    must(drained.contains("calls_cut=0"), format!("the log says: {drained}"));
+    let exit_after = exited.saturating_duration_since(last_answer);
+    must(exit_after <= IDLE + SLACK, format!("exit {} ms after the last answer", exit_after.as_millis()));
+    let in_all = exited.saturating_duration_since(signalled);
+    must(in_all <= DRAIN_TIMEOUT + IDLE, format!("exit {} ms after the signal", in_all.as_millis()));
+    Ok(Round { whole, unprocessed, exit_after, wrong })
+}
+
+/// How soon an idle peer must be gone.
+pub fn idle_bound() -> Duration {
+    IDLE + SLACK
+}

@@ -1,0 +1,77 @@
+//! Calls that the signal meets: finished, every one.
+
+use lab::raw::{Fate, Manners, Plain};
+
+use crate::support::{PATIENCE, fate, fates, on_each};
+
+#[tokio::test]
+async fn a_call_in_flight_is_finished() {
+    on_each(&[], async |process| {
+        let call = process.call(Manners::GOOD, "sleep-1").await;
+        process.signal();
+        let (fate, answered) = fate(call).await;
+        assert_eq!(fate, Fate::Whole);
+        process.exits_soon_after(answered.unwrap()).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn calls_that_are_only_in_the_sockets_and_the_accept_queue_are_finished() {
+    on_each(&[], async |process| {
+        let name = process.child.name();
+        let mut known = process.call(Manners::GOOD, "sleep-0").await;
+        known.answered().await.unwrap();
+        let (mut new, mut plain) =
+            (process.caller(Manners::GOOD).await, Plain::connect(process.address()).await.unwrap());
+        for caller in [&mut known, &mut new] {
+            for number in 0..20 {
+                caller.call(name, &number.to_string(), &[("rpc-behavior", "sleep-100ms")]).await.unwrap();
+            }
+        }
+        plain.ask(name, "plain", "sleep-100ms").await.unwrap();
+        process.signal();
+        for caller in [known, new] {
+            let ended = caller.ended(PATIENCE).await;
+            assert!(fates(&ended).iter().all(|fate| *fate == Fate::Whole), "{:?}", fates(&ended));
+        }
+        assert!(plain.answer().await.unwrap().is_echo("plain"));
+        process.exits(0).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_over_http1_is_finished_and_says_that_no_other_follows() {
+    on_each(&[], async |process| {
+        let mut plain = Plain::connect(process.address()).await.unwrap();
+        plain.ask(process.child.name(), "hello", "sleep-1").await.unwrap();
+        // Answered on another connection of the same worker, or not at all: the call above has been taken by then or is queued.
+        process.call(Manners::GOOD, "sleep-0").await.answered().await.unwrap();
+        process.signal();
+        let answer = plain.answer().await.unwrap();
+        assert!(answer.is_echo("hello") && answer.says_close(), "{answer:?}");
+        plain.closed().await.unwrap();
+        process.exits_soon_after(answer.at).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_after_the_last_goaway_is_never_looked_at() {
+    on_each(&[], async |process| {
+        let mut caller = process.call(Manners::GOOD, "sleep-1").await;
+        process.signal();
+        while !caller.is_told_to_go() {
+            caller.next().await.unwrap().unwrap();
+        }
+        // The first GOAWAY names every stream, the second the last one that was taken (RFC 9113, 6.8).
+        caller.heard().await.unwrap();
+        caller.call(process.child.name(), "late", &[]).await.unwrap();
+        let ended = caller.ended(PATIENCE).await;
+        assert_eq!(fates(&ended), [Fate::Whole, Fate::Unprocessed], "{ended:?}");
+        assert_eq!(ended.goaways, [u32::MAX >> 1, 1]);
+        process.exits_soon_after(ended.last_answer().unwrap()).await;
+    })
+    .await;
+}

@@ -1,0 +1,136 @@
+//! How much a peer may ask for that helps nobody: frames that only cost the server, weighed against answers.
+//!
+//! Every flood of HTTP/2 frames looks the same from here: PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA, CONTINUATION,
+//! streams reset at once by the peer (rapid reset) or by the server for the peer's mistakes (MadeYouReset).
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::frames::{DATA, END_STREAM, HEADERS, Head, RST_STREAM};
+
+/// So many at once. A process that was frozen for a moment comes back to a thousand calls that were given up meanwhile,
+/// and its caller is no attacker.
+const BURST: u32 = 2_000;
+/// So many a second for ever, or one in this time. An attacker sends a hundred times as many.
+const ONE_MORE: Duration = Duration::from_millis(1);
+/// What one frame of an answer pays for: a caller may update windows, PING to measure the bandwidth, and cancel.
+const ANSWER: u32 = 2;
+
+/// More than a peer may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Flood;
+
+/// What is left to a peer.
+#[derive(Debug)]
+pub(super) struct Budget {
+    spent: u32,
+    /// Up to when time has paid.
+    paid: Instant,
+}
+
+impl Budget {
+    pub fn new(now: Instant) -> Self {
+        Budget { spent: 0, paid: now }
+    }
+
+    /// A frame of the peer's.
+    pub fn received(&mut self, head: Head, now: Instant) -> Result<(), Flood> {
+        if is_useful(head) { Ok(()) } else { self.spend(now) }
+    }
+
+    /// A frame of the server's.
+    pub fn sent(&mut self, head: Head, now: Instant) -> Result<(), Flood> {
+        match head.kind {
+            RST_STREAM => return self.spend(now),
+            DATA | HEADERS => self.spent = self.spent.saturating_sub(ANSWER),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn spend(&mut self, now: Instant) -> Result<(), Flood> {
+        self.spent += 1;
+        if self.spent <= BURST {
+            return Ok(());
+        }
+        // Looked at only here: most connections never come so far.
+        let earned = now.duration_since(self.paid).as_nanos() / ONE_MORE.as_nanos();
+        self.paid = now;
+        self.spent = self.spent.saturating_sub(u32::try_from(earned).unwrap_or(u32::MAX));
+        if self.spent > BURST { Err(Flood) } else { Ok(()) }
+    }
+}
+
+/// The begin of a call, and what it brings along.
+fn is_useful(head: Head) -> bool {
+    match head.kind {
+        HEADERS => true,
+        DATA => head.length > 0 || head.has(END_STREAM),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frames::{CONTINUATION, GOAWAY, SETTINGS};
+
+    fn head(kind: u8) -> Head {
+        Head { length: 0, kind, flags: 0, stream: 1 }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_used_up_by_any_frame_that_helps_nobody() {
+        let now = Instant::now();
+        let (priority, ping, window_update, unknown) = (2, 6, 8, 99);
+        for kind in [DATA, priority, RST_STREAM, SETTINGS, ping, GOAWAY, window_update, CONTINUATION, unknown] {
+            let mut budget = Budget::new(now);
+            for sent in 0..BURST {
+                assert_eq!(budget.received(head(kind), now), Ok(()), "kind {kind} after {sent}");
+            }
+            assert_eq!(budget.received(head(kind), now), Err(Flood), "kind {kind}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_used_up_by_resets_that_the_peer_makes_the_server_send() {
+        let now = Instant::now();
+        let mut budget = Budget::new(now);
+        assert!((0..BURST).all(|_| budget.sent(head(RST_STREAM), now).is_ok()));
+        assert_eq!(budget.sent(head(RST_STREAM), now), Err(Flood));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_not_used_up_by_calls_nor_by_what_goes_with_them() {
+        let now = Instant::now();
+        let mut budget = Budget::new(now);
+        let window_update = head(8);
+        for _ in 0..10 * BURST {
+            for _ in 0..6 {
+                assert_eq!(budget.received(window_update, now), Ok(()));
+            }
+            for kind in [HEADERS, DATA, HEADERS] {
+                assert_eq!(budget.sent(head(kind), now), Ok(()));
+            }
+            let message = Head { length: 5, ..head(DATA) };
+            let end = Head { flags: END_STREAM, ..head(DATA) };
+            for frame in [head(HEADERS), message, end] {
+                assert_eq!(budget.received(frame, now), Ok(()));
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_paid_by_time() {
+        let began = Instant::now();
+        let mut budget = Budget::new(began);
+        let ping = head(6);
+        // A PING every millisecond for as long as a connection lives.
+        for at in 0..10 * BURST {
+            assert_eq!(budget.received(ping, began + ONE_MORE * at), Ok(()), "after {at}");
+        }
+        let later = began + ONE_MORE * 20 * BURST;
+        assert!((0..BURST).all(|_| budget.received(ping, later).is_ok()));
+    }
+}

@@ -1,0 +1,229 @@
+//! The calls of one connection, and what its peer owes: when it has waited long enough, is done, or is to be sent elsewhere.
+//!
+//! Looked at by the task that serves the connection, and by nothing else: its lock is never waited for.
+
+use std::{
+    pin::pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until, timeout},
+};
+
+use super::{
+    budget::Flood,
+    wire::{UNFINISHED, Wire},
+};
+
+/// A connection gets so long for its first call also when the drain has begun: it may have been accepted a moment ago.
+pub(super) const FIRST_CALL: Duration = Duration::from_millis(100);
+/// A connection that is leaving ends so long after its last call, whether or not its peer answers.
+pub(super) const QUIET: Duration = Duration::from_millis(250);
+
+/// A call whose answer is not complete yet; the last clone that is dropped ends it.
+#[derive(Clone)]
+pub struct InFlight(Arc<OneCall>);
+
+struct OneCall {
+    calls: Arc<Calls>,
+    streams: AtomicBool,
+}
+
+/// A call that a handler has not answered yet.
+pub(super) struct InHand(Arc<Calls>);
+
+/// What is under way on one connection.
+#[derive(Debug)]
+pub(super) struct Calls {
+    accepted: Instant,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    wire: Wire,
+    /// Calls that a handler has in hand.
+    in_hand: usize,
+    /// Calls whose answer is not complete.
+    now: usize,
+    /// Those of them that go on for as long as they like.
+    streams: usize,
+    ever: bool,
+    /// When the last call ended.
+    idle_since: Instant,
+}
+
+impl State {
+    fn is_busy(&self) -> bool {
+        self.now > 0 || self.wire.answers_under_way() > 0 || !self.wire.is_flushed()
+    }
+}
+
+impl Calls {
+    pub fn new() -> Self {
+        let accepted = Instant::now();
+        let wire = Wire::new(accepted);
+        let state = State { wire, in_hand: 0, now: 0, streams: 0, ever: false, idle_since: accepted };
+        Calls { accepted, state: Mutex::new(state), changed: Notify::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A call has come, and a handler has it in hand.
+    pub fn begin(self: &Arc<Self>) -> (InFlight, InHand) {
+        let mut state = self.state();
+        state.wire.call_begins();
+        (state.in_hand, state.now, state.ever) = (state.in_hand + 1, state.now + 1, true);
+        drop(state);
+        self.changed.notify_waiters();
+        let call = OneCall { calls: self.clone(), streams: AtomicBool::new(false) };
+        (InFlight(Arc::new(call)), InHand(self.clone()))
+    }
+
+    /// Bytes came in.
+    pub fn read(&self, bytes: &[u8]) -> Result<(), Flood> {
+        let mut state = self.state();
+        let now = state.now;
+        state.wire.read(bytes, now, Instant::now())
+    }
+
+    /// Of the `bytes` that were to go out the peer took the first `taken`; or `takes` no more for now.
+    pub fn wrote<'a>(&self, bytes: impl Iterator<Item = &'a [u8]>, taken: usize, takes: bool) -> Result<(), Flood> {
+        let mut state = self.state();
+        let (was_busy, now) = (state.is_busy(), Instant::now());
+        state.wire.takes_bytes(takes, now);
+        let (mut left, mut flood) = (taken, Ok(()));
+        for bytes in bytes {
+            let (gone, _) = bytes.split_at(left.min(bytes.len()));
+            left -= gone.len();
+            flood = flood.and(state.wire.wrote(gone, now));
+        }
+        if was_busy && !state.is_busy() {
+            state.idle_since = now;
+            drop(state);
+            self.changed.notify_waiters();
+        }
+        flood
+    }
+
+    /// The peer's highest stream, if a frame could be put in between now.
+    pub fn last_stream(&self) -> Option<u32> {
+        let state = self.state();
+        state.wire.is_between_writes().then_some(state.wire.last_stream)
+    }
+
+    /// Calls that would be cut if the connection ended now: with a handler, or answered and not taken by the peer.
+    pub fn unfinished(&self) -> usize {
+        let state = self.state();
+        state.now.max(state.in_hand + state.wire.answers_under_way())
+    }
+
+    /// Returns once a call has begun, now or before, or when it is too late for a first one.
+    pub async fn begun(&self) {
+        let changed = self.changed.notified();
+        if !self.state().ever {
+            tokio::select! { () = changed => {}, () = sleep_until(self.accepted + FIRST_CALL) => {} }
+        }
+    }
+
+    /// Returns once nothing has been under way for [`QUIET`], the wait for a first call included.
+    pub async fn quiet(&self) {
+        let quiet = if self.state().ever { QUIET } else { QUIET - FIRST_CALL };
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            // From here on nothing is missed.
+            changed.as_mut().enable();
+            if self.state().is_busy() {
+                changed.await;
+            } else if timeout(quiet, changed).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Returns once the peer has been waited for long enough, whatever it owes.
+    pub async fn given_up(&self) {
+        loop {
+            let ends = {
+                let state = self.state();
+                state.wire.patience_ends(state.streams)
+            };
+            let now = Instant::now();
+            match ends {
+                Some(at) if at <= now => return,
+                // Whatever begins later ends later than this, so that nothing is looked at too late.
+                ends => sleep_until(ends.unwrap_or(now + UNFINISHED).min(now + UNFINISHED)).await,
+            }
+        }
+    }
+
+    /// Returns once the connection has had no call for `idle`, or is as old as `age`.
+    pub async fn worn(&self, idle: Duration, age: Duration) {
+        let old = self.accepted + age;
+        loop {
+            let now = Instant::now();
+            let idle_at = {
+                let state = self.state();
+                if state.is_busy() { now + idle } else { state.idle_since + idle }
+            };
+            if idle_at <= now || old <= now {
+                return;
+            }
+            sleep_until(idle_at.min(old)).await;
+        }
+    }
+}
+
+impl InFlight {
+    /// It goes on for as long as it likes, as a Watch does: nobody waits for the end of its answer.
+    pub(crate) fn streams(&self) {
+        if !self.0.streams.swap(true, Ordering::Relaxed) {
+            self.0.calls.state().streams += 1;
+        }
+    }
+}
+
+impl Drop for OneCall {
+    fn drop(&mut self) {
+        let streams = *self.streams.get_mut();
+        let mut state = self.calls.state();
+        state.now -= 1;
+        state.streams -= usize::from(streams);
+        state.idle_since = Instant::now();
+        drop(state);
+        self.calls.changed.notify_waiters();
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        self.0.state().in_hand -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frames::{END_HEADERS, HEADERS};
+
+    #[tokio::test(start_paused = true)]
+    async fn follows_what_the_peer_took_and_not_what_was_offered() {
+        let calls = Calls::new();
+        calls.read(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+        let answer = |stream| [0, 0, 1, HEADERS, END_HEADERS, 0, 0, 0, stream, 0x88];
+        let (first, second) = (answer(1), answer(3));
+        calls.wrote([&first[..], &second].into_iter(), 12, true).unwrap();
+        assert_eq!(calls.unfinished(), 1);
+        calls.wrote([&second[2..]].into_iter(), 8, true).unwrap();
+        assert_eq!(calls.unfinished(), 2);
+    }
+}

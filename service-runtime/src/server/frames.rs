@@ -1,0 +1,106 @@
+//! A byte stream that notes what goes over it, for hyper shows none of that, and ends where the peer floods.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::calls::Calls;
+use crate::frames::GOAWAY;
+
+/// GOAWAY's word for a flood. Source: RFC 9113, 7.
+const ENHANCE_YOUR_CALM: u32 = 11;
+
+/// Above TLS, below hyper.
+pub(super) struct Followed<IO> {
+    io: IO,
+    calls: Arc<Calls>,
+    flooded: bool,
+}
+
+impl<IO: AsyncWrite + Unpin> Followed<IO> {
+    pub fn new(io: IO, calls: Arc<Calls>) -> Self {
+        Followed { io, calls, flooded: false }
+    }
+
+    fn wrote<'a>(&mut self, bytes: impl Iterator<Item = &'a [u8]>, result: &Poll<io::Result<usize>>) {
+        let taken = if let Poll::Ready(Ok(taken)) = result { *taken } else { 0 };
+        self.flooded |= self.calls.wrote(bytes, taken, result.is_ready()).is_err();
+    }
+
+    /// The end of a peer that floods. It is told why, if its connection takes that at once.
+    fn end(&mut self, cx: &mut Context<'_>) -> io::Error {
+        if let Some(last_stream) = self.calls.last_stream() {
+            let head = [0, 0, 8, GOAWAY, 0, 0, 0, 0, 0];
+            let goaway = [&head[..], &last_stream.to_be_bytes(), &ENHANCE_YOUR_CALM.to_be_bytes()].concat();
+            let _ = Pin::new(&mut self.io).poll_write(cx, &goaway);
+        }
+        io::Error::other("the peer floods")
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Followed<IO> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        let bytes = &buf.filled()[before..];
+        self.flooded |= !bytes.is_empty() && self.calls.read(bytes).is_err();
+        Poll::Ready(if self.flooded { Err(self.end(cx)) } else { Ok(()) })
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> AsyncWrite for Followed<IO> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.wrote(std::iter::once(buf), &result);
+        result
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.wrote(bufs.iter().map(|buf| &**buf), &result);
+        result
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+    use crate::frames::{END_HEADERS, HEADERS};
+
+    #[tokio::test]
+    async fn notes_of_a_frame_what_the_peer_took_and_not_what_was_offered() {
+        let calls = Arc::new(Calls::new());
+        calls.read(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+        let (mut peer, server) = duplex(5);
+        let mut followed = Followed::new(server, calls.clone());
+        let headers = [0, 0, 1, HEADERS, END_HEADERS, 0, 0, 0, 1, 0x88];
+        assert_eq!(followed.write(&headers).await.unwrap(), 5);
+        assert_eq!(calls.unfinished(), 0);
+        peer.read_exact(&mut [0; 5]).await.unwrap();
+        followed.write_all(&headers[5..]).await.unwrap();
+        assert_eq!(calls.unfinished(), 1);
+    }
+}
