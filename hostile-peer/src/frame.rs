@@ -1,4 +1,4 @@
-//! Frames and header blocks as bytes (RFC 9113 and RFC 7541), as far as a peer needs them that looks into no header.
+//! Frames and header blocks as bytes (RFC 9113 and RFC 7541), as far as somebody needs them who writes no header short.
 
 use std::borrow::Cow;
 
@@ -6,20 +6,50 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
+pub(crate) const PRIORITY: u8 = 2;
 pub(crate) const RST_STREAM: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PUSH_PROMISE: u8 = 5;
 pub(crate) const PING: u8 = 6;
 pub(crate) const GOAWAY: u8 = 7;
 pub(crate) const WINDOW_UPDATE: u8 = 8;
 pub(crate) const CONTINUATION: u8 = 9;
+
+/// What RST_STREAM and GOAWAY give as their reason, in the order of their numbers (RFC 9113, 7).
+const ERRORS: [&str; 14] = [
+    "NO_ERROR",
+    "PROTOCOL_ERROR",
+    "INTERNAL_ERROR",
+    "FLOW_CONTROL_ERROR",
+    "SETTINGS_TIMEOUT",
+    "STREAM_CLOSED",
+    "FRAME_SIZE_ERROR",
+    "REFUSED_STREAM",
+    "CANCEL",
+    "COMPRESSION_ERROR",
+    "CONNECT_ERROR",
+    "ENHANCE_YOUR_CALM",
+    "INADEQUATE_SECURITY",
+    "HTTP_1_1_REQUIRED",
+];
+
+/// The name of an error code; its number where it has none.
+pub(crate) fn error_name(code: u32) -> Cow<'static, str> {
+    match ERRORS.get(code as usize) {
+        Some(name) => Cow::Borrowed(name),
+        None => Cow::Owned(code.to_string()),
+    }
+}
 
 pub(crate) const ACK: u8 = 1;
 pub(crate) const END_STREAM: u8 = 1;
 pub(crate) const END_HEADERS: u8 = 4;
 pub(crate) const PADDED: u8 = 8;
 
+pub(crate) const ENABLE_PUSH: u16 = 2;
 pub(crate) const MAX_CONCURRENT_STREAMS: u16 = 3;
 pub(crate) const INITIAL_WINDOW_SIZE: u16 = 4;
+pub(crate) const MAX_FRAME_SIZE_SETTING: u16 = 5;
 
 /// What a client says first.
 pub(crate) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -30,7 +60,7 @@ pub(crate) const MAX_FRAME_SIZE: usize = 16_384;
 /// Header fields, in the order in which they are sent.
 pub(crate) type Fields = Vec<(&'static str, Cow<'static, str>)>;
 
-/// A frame that a client has sent.
+/// A frame that the other side has sent.
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub kind: u8,
@@ -94,7 +124,7 @@ pub(crate) fn put_headers(out: &mut BytesMut, stream: u32, fields: &Fields, end_
 }
 
 /// Every field as a literal with a literal name, never indexed, so that no state is kept (RFC 7541, 6.2.2).
-fn header_block(fields: &Fields) -> Vec<u8> {
+pub(crate) fn header_block(fields: &Fields) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in fields {
         block.push(0);

@@ -1,10 +1,12 @@
-//! HTTP/2 peers that misbehave on purpose, one named behaviour each: test equipment for gRPC clients.
+//! Peers that misbehave on purpose, one named way each: test equipment for gRPC clients, and for servers.
 //!
-//! A server library cannot be made to send half a frame, so this one writes its frames itself. Every behaviour is a row
-//! in a [table](list): a name, a sentence that says what it does, and a short script of steps that an interpreter plays.
-//! What a script does not speak of is done right: SETTINGS and PING are answered, windows are given and obeyed, and many
-//! calls on many connections go on at once. The healthy answer sends the request's message back, so it is right for any
-//! method that echoes.
+//! A library cannot be made to send half a frame, so both halves write their frames themselves. Every way to misbehave is a
+//! row in a table: a name, a sentence that says what it does, and a short script of steps that an interpreter plays.
+//!
+//! # A server that misbehaves, for testing clients
+//! What a [behaviour's](list) script does not speak of is done right: SETTINGS and PING are answered, windows are given and
+//! obeyed, and many calls on many connections go on at once. The healthy answer sends the request's message back, so it is
+//! right for any method that echoes.
 //!
 //! ```
 //! use std::{io::Read, net::TcpStream};
@@ -16,29 +18,26 @@
 //! # std::io::Result::Ok(())
 //! ```
 //!
+//! # A client that misbehaves, for testing servers
+//! An [`Attack`](client::Attack) is a bad request, a stall or a flood; what the server did is [`Seen`](client::Seen). What
+//! it should have done, whoever attacks it knows.
+//!
 //! # The map
-//! - `table`: THE list of behaviours, one file a group; `step`: what their scripts are made of
+//! - `server/table`: THE list of behaviours, one file a group; `server/step`: what their scripts are made of
 //! - [`Behaviour`]: a name looked up in the table
-//! - [`Peer`]: a listener in a thread of its own; `door`: the ways a listener can refuse
+//! - [`Peer`]: a listener in a thread of its own; `server/door`: the ways a listener can refuse
 //! - [`serve`]: one connection, over any byte stream; `session` is what happens on it, without the bytes, and `stream` one call
 //! - [`Role`]: what the connections of one peer share: the behaviour, the counts, the events
-//! - `frame`: frames and header blocks, as bytes
+//! - [`client`]: the other half, with a map of its own
+//! - both: `frame`, frames and header blocks as bytes; `hpack` and `huffman`, header blocks read; `name`, names with a number
 
-mod behaviour;
-mod connection;
-mod door;
-mod event;
+pub mod client;
+
 mod frame;
+mod hpack;
+mod huffman;
 mod name;
-mod peer;
-mod role;
-mod session;
-mod step;
-mod stream;
-mod table;
+mod server;
 
-pub use behaviour::{Behaviour, Group, Unknown, examples, groups, list};
-pub use connection::{End, serve};
-pub use event::{Event, EventKind};
-pub use peer::Peer;
-pub use role::Role;
+pub use name::Unknown;
+pub use server::{Behaviour, End, Event, EventKind, Group, Peer, Role, examples, groups, list, serve};

@@ -1,4 +1,6 @@
-//! Names with a number in them: `rst-<0..13>-before-headers` stands for fourteen.
+//! Names with a number in them: `rst-<0..13>-before-headers` stands for fourteen. And names that are none.
+
+use std::{error::Error, fmt, io};
 
 /// Of all HTTP statuses, those that proxies, load balancers and web servers answer with.
 const HTTP: [u32; 18] = [200, 204, 301, 302, 307, 308, 400, 401, 403, 404, 408, 413, 429, 431, 500, 502, 503, 504];
@@ -65,8 +67,53 @@ impl<'a> Pattern<'a> {
     }
 }
 
+/// No behaviour, or no attack, has that name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    kind: &'static str,
+    name: String,
+    hint: String,
+}
+
+impl Unknown {
+    /// What should have been the name of a `kind`, of which there are these.
+    pub(crate) fn new(kind: &'static str, name: &str, patterns: &[&'static str]) -> Self {
+        Unknown { kind, name: name.to_owned(), hint: hint(name, patterns) }
+    }
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no {} '{}'{}", self.kind, self.name, self.hint)
+    }
+}
+
+impl Error for Unknown {}
+
+impl From<Unknown> for io::Error {
+    fn from(unknown: Unknown) -> Self {
+        io::Error::new(io::ErrorKind::InvalidInput, unknown)
+    }
+}
+
+/// What is near to a name that is none; nothing when nothing is.
+fn hint(name: &str, patterns: &[&'static str]) -> String {
+    let filled = |pattern: &&'static str| {
+        let pattern = Pattern::new(pattern);
+        pattern.numbers().into_iter().map(move |number| pattern.fill(number))
+    };
+    let near = patterns.iter().flat_map(filled).map(|known| (distance(name, &known), known)).min();
+    if let Some(pattern) = patterns.iter().find(|pattern| Pattern::new(pattern).resembles(name)) {
+        return format!("; there is {pattern}");
+    }
+    match near {
+        Some((letters, near)) if letters <= name.len() / 2 => format!("; did you mean '{near}'?"),
+        _ => String::new(),
+    }
+}
+
 /// How many letters it takes to make one from the other (Levenshtein).
-pub(crate) fn distance(one: &str, other: &str) -> usize {
+fn distance(one: &str, other: &str) -> usize {
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (i, a) in one.bytes().enumerate() {
         let mut diagonal = std::mem::replace(&mut row[0], i + 1);

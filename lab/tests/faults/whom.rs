@@ -117,3 +117,19 @@ async fn leaves_health_alone() {
         answer.is(14, "FAULT_INJECTED", AT_ONCE);
     }
 }
+
+#[tokio::test]
+async fn says_in_its_log_that_faults_are_on_and_only_then() {
+    for (flags, on) in [(&[OBEYS][..], true), (&["--rpc-behavior", "sleep-0"], true), (&[], false)] {
+        let mut a = a(&[flags, &["--log", "warn"]].concat()).await;
+        let mut log = a.log();
+        a.terminate().unwrap();
+        a.exited().await.unwrap();
+        // Nothing but the first line, and what it warns of.
+        let mut warned = false;
+        while let Ok(line) = log.recv().await {
+            warned |= line.contains("faults are on");
+        }
+        assert_eq!(warned, on, "{flags:?}");
+    }
+}

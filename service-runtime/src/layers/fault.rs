@@ -61,6 +61,11 @@ impl Faults {
         Faults { always, obeys: flags.fault_injection, instance }
     }
 
+    /// Whether any call may be failed on purpose.
+    pub fn are_on(&self) -> bool {
+        self.obeys || !self.always.is_empty()
+    }
+
     /// Whether a call of `method` is done to what its metadata asks for.
     pub fn obeys(&self, method: Option<Method>) -> bool {
         self.obeys && !is_exempt(method)

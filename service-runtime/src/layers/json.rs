@@ -8,7 +8,7 @@ use std::{borrow::Cow, sync::Arc};
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Request, Response, StatusCode, Uri, Version,
-    header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
+    header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER},
 };
 use http_body_util::{BodyExt, Full};
 use percent_encoding::percent_decode_str;
@@ -119,9 +119,13 @@ impl<S: Handle> Handle for Json<S> {
         let route = self.shared.service.json.iter().find(|route| route.path == request.uri().path());
         let is_head = request.method() == HttpMethod::HEAD;
         let face = face(request.method());
+        let host_is_wrong = has_wrong_host(&request);
         request.extensions_mut().insert(face);
         if let Some(route) = route {
             request = translate(route, request);
+        }
+        if host_is_wrong {
+            request.extensions_mut().insert(Refusal::BadHost);
         }
         let answer = self.inner.handle(request).await;
         let answer = to_json(route, answer).await;
@@ -132,6 +136,11 @@ impl<S: Handle> Handle for Json<S> {
 fn speaks_grpc(request: &Request<Body>) -> bool {
     let is_post = request.method() == HttpMethod::POST;
     request.version() == Version::HTTP_2 && is_post && has_grpc_content(request.headers())
+}
+
+/// None, or two of which a proxy may have looked at the other: RFC 9112, 3.2, wants both refused.
+fn has_wrong_host(request: &Request<Body>) -> bool {
+    request.version() == Version::HTTP_11 && request.headers().get_all(HOST).iter().count() != 1
 }
 
 fn face(method: &HttpMethod) -> Face {
@@ -251,6 +260,26 @@ mod tests {
         assert_eq!(query("/echo?msg=gr%C3%BC%C3%9Fe"), Ok("grüße".into()));
         for missing in ["/echo", "/echo?", "/echo?msg", "/echo?msg=", "/echo?other=x"] {
             assert_eq!(query(missing), Ok(String::new()), "{missing}");
+        }
+    }
+
+    #[test]
+    fn wants_exactly_one_host_of_http_1_1_and_of_no_other() {
+        let one = ["a"];
+        let cases: [(Version, &[&str], bool); 5] = [
+            (Version::HTTP_11, &one, false),
+            (Version::HTTP_11, &[], true),
+            (Version::HTTP_11, &["a", "a"], true),
+            (Version::HTTP_10, &[], false),
+            (Version::HTTP_2, &[], false),
+        ];
+        for (version, hosts, wrong) in cases {
+            let mut request = Request::new(Body::empty());
+            *request.version_mut() = version;
+            for host in hosts {
+                request.headers_mut().append(HOST, HeaderValue::from_static(host));
+            }
+            assert_eq!(has_wrong_host(&request), wrong, "{version:?} {hosts:?}");
         }
     }
 

@@ -209,3 +209,21 @@ impl Drop for InHand {
         self.0.state().in_hand -= 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frames::{END_HEADERS, HEADERS};
+
+    #[tokio::test(start_paused = true)]
+    async fn follows_what_the_peer_took_and_not_what_was_offered() {
+        let calls = Calls::new();
+        calls.read(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+        let answer = |stream| [0, 0, 1, HEADERS, END_HEADERS, 0, 0, 0, stream, 0x88];
+        let (first, second) = (answer(1), answer(3));
+        calls.wrote([&first[..], &second].into_iter(), 12, true).unwrap();
+        assert_eq!(calls.unfinished(), 1);
+        calls.wrote([&second[2..]].into_iter(), 8, true).unwrap();
+        assert_eq!(calls.unfinished(), 2);
+    }
+}

@@ -82,3 +82,25 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Followed<IO> {
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+    use crate::frames::{END_HEADERS, HEADERS};
+
+    #[tokio::test]
+    async fn notes_of_a_frame_what_the_peer_took_and_not_what_was_offered() {
+        let calls = Arc::new(Calls::new());
+        calls.read(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+        let (mut peer, server) = duplex(5);
+        let mut followed = Followed::new(server, calls.clone());
+        let headers = [0, 0, 1, HEADERS, END_HEADERS, 0, 0, 0, 1, 0x88];
+        assert_eq!(followed.write(&headers).await.unwrap(), 5);
+        assert_eq!(calls.unfinished(), 0);
+        peer.read_exact(&mut [0; 5]).await.unwrap();
+        followed.write_all(&headers[5..]).await.unwrap();
+        assert_eq!(calls.unfinished(), 1);
+    }
+}

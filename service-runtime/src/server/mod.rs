@@ -101,6 +101,9 @@ impl Bound {
         let shared = Arc::new(Shared::new(service, methods, &self.flags, Phases(phases))?);
         // The first line of the log: before the workers have anything to say.
         info!(target: ANNOUNCE, listening = %format_args!("http://{}", self.address));
+        if shared.faults.are_on() {
+            warn!("faults are on: calls may fail because somebody asked for it");
+        }
         let factory: Arc<dyn Fn(&Worker) -> Routes + Send + Sync> = Arc::new(factory);
         let workers = (0..self.flags.workers())
             .map(|index| worker::start(index, shared.clone(), factory.clone()))

@@ -21,6 +21,8 @@ pub enum Refusal {
     NeedsHttp2,
     /// A query that is not percent-encoded UTF-8.
     BadQuery,
+    /// HTTP/1.1 without `Host`, or with more than one.
+    BadHost,
     /// An `rpc-behavior` for this service that it cannot read.
     BadRpcBehavior,
     /// A `grpc-timeout` that is none.
@@ -63,6 +65,7 @@ impl Refusal {
             }
             Refusal::NeedsHttp2 => (Code::Unimplemented, "NEEDS_HTTP2", "gRPC needs HTTP/2"),
             Refusal::BadQuery => (Code::InvalidArgument, "BAD_QUERY", "The query is not percent-encoded UTF-8"),
+            Refusal::BadHost => (Code::InvalidArgument, "BAD_HOST", "HTTP/1.1 takes exactly one Host field"),
             Refusal::BadRpcBehavior => (
                 Code::InvalidArgument,
                 "BAD_RPC_BEHAVIOR",

@@ -1,7 +1,7 @@
 //! What happens before a client is connected: there is no HTTP/2 yet, or only its first frame.
 
 use super::{Row, row};
-use crate::step::{Door, Greet, Opening, Script, Step, at_the_door, on_connect};
+use crate::server::step::{Door, Greet, Opening, Script, Step, at_the_door, on_connect};
 
 /// Looks random, and is no frame: read as one, its first is four times as long as any may be.
 const GARBAGE: [u8; 32] = *b"\xf3\x1c\x9a\x07\xe4\xb2\x5d\x88\x11\xc6\x7f\x03\xaa\x94\x2e\x6b\xd0\x55\xfe\x19\x83\x4c\xb7\x20\x9f\xe8\x71\x3a\xc2\x06\x5f\xdd";

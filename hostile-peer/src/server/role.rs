@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use crate::{
+use crate::server::{
     behaviour::Behaviour,
     event::{Event, EventKind, Events},
     step::{Call, Door, Opening, Pings, When, Which},

@@ -5,7 +5,7 @@ use Step::{Data, Headers, LastData, Trailers};
 use super::{Row, fields, ok, row, trailers};
 use crate::{
     frame::Fields,
-    step::{
+    server::step::{
         Body::{Echo, Raw},
         Step, on_call,
     },

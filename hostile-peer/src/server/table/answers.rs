@@ -3,7 +3,7 @@
 use Step::{Close, Data, GoAway, HalfFrame, Reset, ResetStream, Stall, Wait};
 
 use super::{Row, answer, answer_then, headers, row};
-use crate::step::{
+use crate::server::step::{
     Body::{Echo, HalfEcho},
     Last::{ThisCall, Zero},
     Step, Which, on_call,

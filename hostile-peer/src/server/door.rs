@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, time::Duration};
 use socket2::{Domain, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::step::Door;
+use crate::server::step::Door;
 
 /// A healthy listener's queue of connections that nobody has accepted yet.
 const BACKLOG: i32 = 1024;

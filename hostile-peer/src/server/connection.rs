@@ -10,9 +10,11 @@ use tokio::{
 
 use crate::{
     frame::{self, PREFACE},
-    role::Role,
-    session::Session,
-    step::{Greet, Opening},
+    server::{
+        role::Role,
+        session::Session,
+        step::{Greet, Opening},
+    },
 };
 
 /// A client that reads nothing is not read from either, once so much waits for it.

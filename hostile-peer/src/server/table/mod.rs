@@ -11,7 +11,7 @@ mod statuses;
 
 use crate::{
     frame::Fields,
-    step::{Body, Script, Step},
+    server::step::{Body, Script, Step},
 };
 
 /// One behaviour, or several that differ by a number.

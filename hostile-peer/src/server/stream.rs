@@ -7,8 +7,10 @@ use tokio::time::Instant;
 
 use crate::{
     frame::{self, Frame, MAX_FRAME_SIZE},
-    step::{Body, Call, Step, When},
-    table,
+    server::{
+        step::{Body, Call, Step, When},
+        table,
+    },
 };
 
 /// A message's first five bytes: a flag, and how long it is.

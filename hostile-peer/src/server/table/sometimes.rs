@@ -3,7 +3,7 @@
 use Step::{Close, Wait};
 
 use super::{Row, answer, row};
-use crate::step::{Script, Step, Which, on_call};
+use crate::server::step::{Script, Step, Which, on_call};
 
 pub(super) const ROWS: &[Row] = &[
     row("echo", "healthy: the request's message, and OK", |_| Script::default()),

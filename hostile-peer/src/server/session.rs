@@ -6,11 +6,13 @@ use bytes::{Buf, BytesMut};
 use tokio::time::Instant;
 
 use crate::{
-    connection::End,
     frame::{self, Frame, NotHttp2, PREFACE},
-    role::Role,
-    step::{Body, Last, Step},
-    stream::Stream,
+    server::{
+        connection::End,
+        role::Role,
+        step::{Body, Last, Step},
+        stream::Stream,
+    },
 };
 
 /// Every window, until a peer says something else.

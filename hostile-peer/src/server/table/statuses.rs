@@ -3,7 +3,7 @@
 use Step::{Data, Headers, LastData, Trailers};
 
 use super::{Row, answer, fields, headers, row, trailers, trailers_only, unavailable};
-use crate::step::{Body::Echo, Script, Step, Which, on_call};
+use crate::server::step::{Body::Echo, Script, Step, Which, on_call};
 
 pub(super) const ROWS: &[Row] = &[
     row("status-<1..16>", "grpc-status <n> in the only headers (Trailers-Only)", |n| {

@@ -1,11 +1,13 @@
 //! Behaviours by name.
 
-use std::{error::Error, fmt, io, str::FromStr, sync::Arc};
+use std::{str::FromStr, sync::Arc};
 
 use crate::{
-    name::{Pattern, distance},
-    step::Script,
-    table::{self, Row},
+    name::{Pattern, Unknown},
+    server::{
+        step::Script,
+        table::{self, Row},
+    },
 };
 
 /// One way to misbehave, or to behave: a row of the table, with its number filled in.
@@ -39,28 +41,7 @@ impl FromStr for Behaviour {
     /// Looks a name up. Errors: there is none; the error says what is near.
     fn from_str(name: &str) -> Result<Self, Unknown> {
         let found = rows().find_map(|row| Some(Behaviour::new(row, Pattern::new(row.name).matches(name)?)));
-        found.ok_or_else(|| Unknown { name: name.to_owned(), hint: hint(name) })
-    }
-}
-
-/// No behaviour has that name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unknown {
-    name: String,
-    hint: String,
-}
-
-impl fmt::Display for Unknown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no behaviour '{}'{}", self.name, self.hint)
-    }
-}
-
-impl Error for Unknown {}
-
-impl From<Unknown> for io::Error {
-    fn from(unknown: Unknown) -> Self {
-        io::Error::new(io::ErrorKind::InvalidInput, unknown)
+        found.ok_or_else(|| Unknown::new("behaviour", name, &list().map(|(pattern, _)| pattern).collect::<Vec<_>>()))
     }
 }
 
@@ -98,18 +79,6 @@ pub fn examples() -> Vec<Behaviour> {
 
 fn rows() -> impl Iterator<Item = &'static Row> {
     table::GROUPS.iter().flat_map(|(_, rows)| rows.iter())
-}
-
-/// What is near to a name that is none; nothing when nothing is.
-fn hint(name: &str) -> String {
-    if let Some(row) = rows().find(|row| Pattern::new(row.name).resembles(name)) {
-        return format!("; there is {}", row.name);
-    }
-    let near = examples().into_iter().map(|behaviour| (distance(name, behaviour.name()), behaviour.name));
-    match near.min() {
-        Some((letters, near)) if letters <= name.len() / 2 => format!("; did you mean '{near}'?"),
-        _ => String::new(),
-    }
 }
 
 #[cfg(test)]

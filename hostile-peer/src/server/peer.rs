@@ -15,7 +15,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{
+use crate::server::{
     behaviour::Behaviour,
     connection::{End, serve},
     door::Doorway,

@@ -1,0 +1,316 @@
+//! One connection over `tokio::io::duplex`, with the clock paused.
+
+use http::Response;
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http2;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+
+use super::*;
+use crate::server::{
+    calls::{FIRST_CALL, QUIET},
+    wire::{UNFINISHED, UNREAD},
+};
+
+const LIFETIME: Lifetime =
+    Lifetime { idle: Duration::from_secs(300), age: Duration::from_secs(1800), grace: Duration::from_secs(10) };
+
+/// Answers after a while.
+struct After(Duration);
+
+impl Handle for After {
+    async fn handle(&self, mut request: Request<Body>) -> Response<Body> {
+        let _in_flight = request.extensions_mut().remove::<InFlight>();
+        sleep(self.0).await;
+        Response::new(Body::new(http_body_util::Full::from("an answer")))
+    }
+}
+
+/// One connection on its own, with a hand on its phases.
+fn start(handler: After) -> (DuplexStream, watch::Sender<Phase>, tokio::task::JoinHandle<usize>) {
+    start_over(64 * 1024, handler)
+}
+
+/// The same where so many bytes fit between the two.
+fn start_over(room: usize, handler: After) -> (DuplexStream, watch::Sender<Phase>, tokio::task::JoinHandle<usize>) {
+    let (client, server) = duplex(room);
+    let (phase, phases) = watch::channel(Phase::Serving);
+    let served = tokio::spawn(serve(server, None, Arc::new(handler), LIFETIME, Phases(phases)));
+    (client, phase, served)
+}
+
+/// A call on `client` that has begun.
+async fn call(client: DuplexStream) -> tokio::task::JoinHandle<hyper::Result<Response<()>>> {
+    let (mut sender, connection) =
+        http2::handshake::<_, _, Empty<bytes::Bytes>>(TokioExecutor::new(), TokioIo::new(client)).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::post("http://a/").body(Empty::new()).unwrap();
+    let answer = tokio::spawn(async move {
+        let response = sender.send_request(request).await?;
+        let (head, body) = response.into_parts();
+        body.collect().await?;
+        Ok(Response::from_parts(head, ()))
+    });
+    // Long enough for the request to arrive: the clock is paused, and moves only when nobody has anything to do.
+    sleep(Duration::from_millis(1)).await;
+    answer
+}
+
+async fn grpc_call(peer: &crate::client::connection::Connection) -> Result<tonic::Response<()>, tonic::Status> {
+    let mut grpc = tonic::client::Grpc::new(peer.channel(64));
+    grpc.ready().await.unwrap();
+    let path = http::uri::PathAndQuery::from_static("/x/y");
+    grpc.unary(tonic::Request::new(()), path, tonic_prost::ProstCodec::<(), ()>::default()).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn finishes_a_call_in_flight_when_the_drain_begins() {
+    let (client, phase, served) = start(After(Duration::from_secs(3)));
+    let answer = call(client).await;
+    phase.send_replace(Phase::Draining);
+    assert_eq!(answer.await.unwrap().unwrap().status(), 200);
+    assert_eq!(served.await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn counts_a_call_that_the_end_of_the_drain_cuts() {
+    let (client, phase, served) = start(After(Duration::from_secs(3600)));
+    let answer = call(client).await;
+    phase.send_replace(Phase::Draining);
+    sleep(Duration::from_secs(10)).await;
+    assert!(!served.is_finished());
+    phase.send_replace(Phase::Cut);
+    assert_eq!(served.await.unwrap(), 1);
+    assert!(answer.await.unwrap().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_not_held_back_by_a_peer_that_says_nothing() {
+    let (_silent, phase, served) = start(After(Duration::ZERO));
+    let began = Instant::now();
+    phase.send_replace(Phase::Draining);
+    assert_eq!(served.await.unwrap(), 0);
+    assert!(began.elapsed() <= QUIET + Duration::from_millis(5), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_not_held_back_by_a_peer_that_never_answers_the_drains_ping() {
+    let (mut client, phase, served) = start(After(Duration::ZERO));
+    client.write_all(PREFACE).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    let began = Instant::now();
+    phase.send_replace(Phase::Draining);
+    assert_eq!(served.await.unwrap(), 0);
+    assert!(began.elapsed() <= QUIET + Duration::from_millis(5), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_not_held_back_by_a_peer_that_has_just_come_and_makes_no_call() {
+    let (mut client, phase, served) = start(After(Duration::ZERO));
+    client.write_all(PREFACE).await.unwrap();
+    let began = Instant::now();
+    phase.send_replace(Phase::Draining);
+    assert_eq!(served.await.unwrap(), 0);
+    assert!(began.elapsed() <= QUIET + Duration::from_millis(5), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_held_back_over_http_1_until_the_answer_is_taken() {
+    let (mut client, phase, served) = start_over(32, After(Duration::ZERO));
+    client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    sleep(Duration::from_millis(1)).await;
+    phase.send_replace(Phase::Draining);
+    sleep(QUIET * 2).await;
+    assert!(!served.is_finished());
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("an answer"), "{answer}");
+    assert_eq!(served.await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tells_its_peer_at_once_to_make_its_next_call_elsewhere() {
+    let (client, phase, _served) = start(After(Duration::from_secs(3)));
+    let peer = crate::client::connection::Connection::over(client, &"a:1".parse().unwrap()).await.unwrap();
+    let calling = peer.clone();
+    let call = tokio::spawn(async move { grpc_call(&calling).await });
+    sleep(Duration::from_millis(1)).await;
+    phase.send_replace(Phase::Draining);
+    timeout(Duration::from_millis(10), peer.gone()).await.expect("GOAWAY comes while the call is in flight");
+    assert!(!call.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn tells_a_peer_over_http_1_that_it_closes() {
+    let (mut client, phase, served) = start(After(Duration::from_secs(3)));
+    client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    sleep(Duration::from_millis(1)).await;
+    phase.send_replace(Phase::Draining);
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("connection: close\r\n"), "{answer}");
+    assert_eq!(served.await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waits_a_moment_for_the_first_call_of_a_connection_that_was_just_accepted() {
+    let (client, phase, served) = start(After(Duration::from_secs(1)));
+    phase.send_replace(Phase::Draining);
+    sleep(FIRST_CALL / 2).await;
+    assert_eq!(call(client).await.await.unwrap().unwrap().status(), 200);
+    assert_eq!(served.await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ends_when_its_peer_goes_away() {
+    let (client, _phase, served) = start(After(Duration::ZERO));
+    drop(client);
+    assert_eq!(served.await.unwrap(), 0);
+}
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// How long a connection lasts whose peer says so much and no more.
+async fn lasts(said: &[u8]) -> Duration {
+    let (mut client, _phase, served) = start(After(Duration::ZERO));
+    let began = Instant::now();
+    client.write_all(said).await.unwrap();
+    // All that comes is read, so that nothing is held up by the test.
+    let mut all = Vec::new();
+    client.read_to_end(&mut all).await.unwrap();
+    assert_eq!(served.await.unwrap(), 0);
+    began.elapsed()
+}
+
+/// `POST http://a/` without a body, on stream 1.
+const REQUEST: &[u8] = &[0, 0, 6, 1, 5, 0, 0, 0, 1, 0x83, 0x86, 0x84, 0x41, 1, b'a'];
+
+const A_MOMENT: Duration = Duration::from_millis(10);
+
+#[tokio::test(start_paused = true)]
+async fn closes_a_peer_that_begins_something_and_never_finishes_it() {
+    let half_headers = [PREFACE, &[0, 0, 9, 1, 4, 0, 0, 0, 1, 0x82]].concat();
+    let open_block = [PREFACE, &[0, 0, 1, 1, 0, 0, 0, 0, 1, 0x82]].concat();
+    for said in [&b""[..], b"P", &PREFACE[..20], &PREFACE[..24], &PREFACE[..30], &half_headers, &open_block] {
+        let lasted = lasts(said).await;
+        assert!((UNFINISHED..UNFINISHED + A_MOMENT).contains(&lasted), "{lasted:?} after {said:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sends_a_peer_away_that_makes_no_call() {
+    let lasted = lasts(PREFACE).await;
+    // It answers no PING either: keepalive is earlier than that.
+    assert!((KEEPALIVE + KEEPALIVE_ANSWER..Duration::from_secs(30)).contains(&lasted), "{lasted:?}");
+    let (client, _phase, served) = start(After(Duration::ZERO));
+    let began = Instant::now();
+    let peer = crate::client::connection::Connection::over(client, &"a:1".parse().unwrap()).await.unwrap();
+    peer.gone().await;
+    assert!((LIFETIME.idle..LIFETIME.idle + A_MOMENT).contains(&began.elapsed()), "{:?}", began.elapsed());
+    served.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn counts_the_time_without_a_call_from_the_end_of_the_last() {
+    let (client, _phase, _served) = start(After(Duration::from_secs(20)));
+    let peer = crate::client::connection::Connection::over(client, &"a:1".parse().unwrap()).await.unwrap();
+    sleep(LIFETIME.idle / 2).await;
+    // What comes back is no gRPC, but it ends the call.
+    assert!(grpc_call(&peer).await.is_err());
+    let ended = Instant::now();
+    peer.gone().await;
+    assert!((LIFETIME.idle..LIFETIME.idle + A_MOMENT).contains(&ended.elapsed()), "{:?}", ended.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn closes_a_peer_that_does_not_take_its_answer() {
+    let (mut client, _phase, served) = start(After(Duration::from_secs(1)));
+    // A window of no bytes, and a request.
+    let settings = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0];
+    client.write_all(&[&PREFACE[..24], &settings, REQUEST].concat()).await.unwrap();
+    let began = Instant::now();
+    let mut all = Vec::new();
+    client.read_to_end(&mut all).await.unwrap();
+    assert_eq!(served.await.unwrap(), 0);
+    let expected = Duration::from_secs(1) + UNREAD;
+    assert!((expected..expected + A_MOMENT).contains(&began.elapsed()), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn holds_a_drain_back_for_an_answer_until_the_peer_has_taken_it() {
+    for takes_it in [true, false] {
+        let (mut client, phase, served) = start(After(Duration::ZERO));
+        // A window of one byte: h2 has the whole answer, and the peer has not.
+        let settings = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 1];
+        client.write_all(&[&PREFACE[..24], &settings, REQUEST].concat()).await.unwrap();
+        sleep(Duration::from_millis(1)).await;
+        phase.send_replace(Phase::Draining);
+        sleep(UNREAD - Duration::from_secs(1)).await;
+        assert!(!served.is_finished());
+        if takes_it {
+            client.write_all(&[0, 0, 4, 8, 0, 0, 0, 0, 1, 0, 0, 0, 99]).await.unwrap();
+            sleep(QUIET + A_MOMENT).await;
+            assert!(served.is_finished());
+        } else {
+            phase.send_replace(Phase::Cut);
+        }
+        assert_eq!(served.await.unwrap(), usize::from(!takes_it));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sends_a_peer_away_when_the_connection_is_old_and_finishes_its_calls() {
+    let (client, _phase, served) = start(After(LIFETIME.age + LIFETIME.grace / 2));
+    let answer = call(client).await;
+    assert_eq!(answer.await.unwrap().unwrap().status(), 200);
+    timeout(QUIET + A_MOMENT, served).await.expect("it ends after its last call").unwrap();
+
+    let (client, _phase, served) = start(After(LIFETIME.age * 2));
+    let began = Instant::now();
+    let answer = call(client).await;
+    assert!(answer.await.unwrap().is_err());
+    served.await.unwrap();
+    let expected = LIFETIME.age + LIFETIME.grace;
+    assert!((expected..expected + A_MOMENT).contains(&began.elapsed()), "{:?}", began.elapsed());
+}
+
+#[test]
+fn does_not_let_connections_of_one_moment_grow_old_in_another() {
+    let ages: Vec<Duration> = (0..1000).map(|_| LIFETIME.with_jitter().age).collect();
+    let (least, most) = (ages.iter().min().unwrap(), ages.iter().max().unwrap());
+    assert!(*least >= LIFETIME.age * 9 / 10 && *most <= LIFETIME.age * 11 / 10, "{least:?} {most:?}");
+    assert!(*most - *least > LIFETIME.age / 10, "{least:?} {most:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn closes_a_peer_that_floods_and_tells_it_why() {
+    let (mut client, _phase, served) = start(After(Duration::ZERO));
+    client.write_all(PREFACE).await.unwrap();
+    let ping = [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+    let (mut reads, mut writes) = tokio::io::split(client);
+    let flood = tokio::spawn(async move {
+        let mut sent = 0;
+        while sent < 100_000 && writes.write_all(&ping).await.is_ok() {
+            sent += 1;
+        }
+        sent
+    });
+    let mut all = Vec::new();
+    reads.read_to_end(&mut all).await.unwrap();
+    assert_eq!(served.await.unwrap(), 0);
+    assert_eq!(all[all.len() - 17..], [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 11]);
+    assert!(flood.await.unwrap() < 10_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn closes_a_peer_that_never_finishes_its_headers() {
+    let (mut client, _phase, _served) = start(After(Duration::ZERO));
+    client.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();
+    let began = Instant::now();
+    let mut rest = Vec::new();
+    client.read_to_end(&mut rest).await.unwrap();
+    assert!(began.elapsed() <= UNFINISHED + Duration::from_millis(1), "{:?}", began.elapsed());
+}
