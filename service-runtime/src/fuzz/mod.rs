@@ -6,11 +6,12 @@
 
 pub mod targets;
 
-mod corpus;
 mod greeter;
 
 #[cfg(test)]
 mod conversation;
+#[cfg(test)]
+mod corpus;
 #[cfg(test)]
 mod drive;
 #[cfg(test)]
