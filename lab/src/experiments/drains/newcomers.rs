@@ -2,13 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::sleep};
 
 use super::{company::PATIENCE, seen::Seen};
 use crate::{
     child::Child,
     raw::{Caller, Ended, Manners},
 };
+
+/// Between two calls of one caller: a load, and not the one that is asked about.
+const PACE: Duration = Duration::from_millis(2);
 
 /// Callers who go on calling until they are told not to: one on a connection of its own, one on a new one for each call.
 pub struct Newcomers {
@@ -22,7 +25,7 @@ impl Newcomers {
         let steady = async move {
             let Ok(mut caller) = Caller::connect(at, Manners::GOOD).await else { unreachable!("it listens") };
             while !caller.is_told_to_go() && caller.call(name, "steady", &[]).await.is_ok() {
-                if !caller.read_for(Duration::from_millis(1)).await.unwrap_or_default() {
+                if !caller.read_for(PACE).await.unwrap_or_default() {
                     break;
                 }
             }
@@ -36,6 +39,7 @@ impl Newcomers {
                     let patience = if caller.answered().await.is_ok() { Duration::ZERO } else { PATIENCE };
                     all.push(caller.ended(patience).await);
                 }
+                sleep(PACE).await;
             }
             all
         };
