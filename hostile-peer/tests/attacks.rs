@@ -176,10 +176,11 @@ async fn takes_no_bad_answer_for_serving_on() {
 
 #[tokio::test]
 async fn reads_nothing_where_that_is_the_attack() {
-    let (_, stuck) = before("http1-never-reads", A_MOMENT, async |stream: TcpStream| {
+    let (_, stuck) = before("http1-never-reads", 5 * A_MOMENT, async |stream: TcpStream| {
         let (mut reader, mut writer) = stream.into_split();
         tokio::spawn(async move { tokio::io::copy(&mut reader, &mut tokio::io::sink()).await });
-        tokio::time::timeout(A_MOMENT / 2, writer.write_all(&vec![b'x'; 16 << 20])).await.is_err()
+        // Far more than two small buffers hold, and no work for somebody who reads.
+        tokio::time::timeout(3 * A_MOMENT, writer.write_all(&vec![b'x'; 1 << 20])).await.is_err()
     })
     .await;
     assert!(stuck);
