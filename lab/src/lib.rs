@@ -10,10 +10,12 @@
 //! - [`demo`]: eight suites that show what B answers, and why; [`up`]: the pair, to be broken by hand
 //! - [`breaking`]: one failure, made to happen; [`control`]: how it reaches a pair that runs
 //! - [`side_by_side`]: every failure, before our B and before a stock tonic B
+//! - [`attacks`]: every attack and bad request, done to A, to B and to a stock tonic B
 //! - [`experiments`]: many calls, one question, figures
 //! - [`usage`]: what a process takes of its machine
 //! - [`peer`]: one hostile peer, for your own client; [`mod@print`], [`signals`]: standard output, Ctrl-C
 
+pub mod attacks;
 pub mod breaking;
 pub mod child;
 pub mod client;

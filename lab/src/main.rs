@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
-use lab::{breaking, demo, experiments, peer, program, side_by_side, up};
+use lab::{attacks::command as attack, breaking, demo, experiments, peer, program, side_by_side, up};
 
 /// Both services in one binary: shows them, or runs them for you to break
 #[derive(clap::Parser)]
@@ -22,6 +22,8 @@ enum Command {
     Break(breaking::Args),
     /// Ask our B and a stock tonic B the same, in every row of the failure contract
     SideBySide(side_by_side::Args),
+    /// Do to A, to B and to a stock tonic B what no client should, and compare
+    Attack(attack::Args),
     /// Measure with many calls
     #[command(subcommand)]
     Experiment(experiments::Experiment),
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
                 Command::Up(args) => up::run(&args).await,
                 Command::Break(args) => breaking::run(&args).await,
                 Command::SideBySide(args) => side_by_side::run(&args).await,
+                Command::Attack(args) => attack::run(&args).await,
                 Command::Experiment(experiment) => experiments::run(&experiment).await,
                 Command::Peer(args) => peer::run(&args).await,
             }

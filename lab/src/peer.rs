@@ -30,7 +30,8 @@ pub struct Args {
     list: bool,
 }
 
-fn loopback(text: &str) -> Result<SocketAddr, String> {
+/// An address on this machine. Errors: it is another's; one sentence.
+pub(crate) fn loopback(text: &str) -> Result<SocketAddr, String> {
     let address = cli::address(text)?;
     let local = || format!("expected a loopback address such as 127.0.0.1:{}: it is a test tool", address.port());
     if address.ip().is_loopback() { Ok(address) } else { Err(local()) }
@@ -48,16 +49,17 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     match name.parse() {
         Ok(behaviour) => play(behaviour, args.listen).await,
         Err(unknown) => {
-            eprintln!("{}", where_to_look(&unknown));
+            eprintln!("error: {}", where_to_look(&unknown, "lab peer --list"));
             Ok(ExitCode::from(2))
         }
     }
 }
 
-fn where_to_look(unknown: &Unknown) -> String {
+/// What is wrong with a name, and which command shows those that there are.
+pub(crate) fn where_to_look(unknown: &Unknown, list: &str) -> String {
     let said = unknown.to_string();
     let then = if said.ends_with('?') { "" } else { ";" };
-    format!("error: {said}{then} lab peer --list shows them all")
+    format!("{said}{then} {list} shows them all")
 }
 
 async fn play(behaviour: Behaviour, at: SocketAddr) -> anyhow::Result<ExitCode> {

@@ -40,12 +40,21 @@ pub struct Report {
 
 /// Calls CallEcho so often, or for as long as `patience` allows. Errors: the generator does not report.
 pub async fn run(program: &Program, b: &str, how: Loop, calls: usize, patience: Duration) -> anyhow::Result<Report> {
+    of(program, &["--target", "call-echo", "--service-b", b], how, calls, patience).await
+}
+
+/// The same with A's Echo.
+pub async fn echo(program: &Program, a: &str, how: Loop, calls: usize, patience: Duration) -> anyhow::Result<Report> {
+    of(program, &["--target", "echo", "--service-a", a], how, calls, patience).await
+}
+
+async fn of(program: &Program, target: &[&str], how: Loop, calls: usize, patience: Duration) -> anyhow::Result<Report> {
     let mut command = program.command("test-client");
     let (kind, number) = match how {
         Loop::Open(rate) => ("--rate", rate),
         Loop::Closed(callers) => ("--concurrency", callers),
     };
-    command.args(["load", "--service-b", b, kind, &number.to_string(), "--requests", &calls.to_string()]);
+    command.arg("load").args(target).args([kind, &number.to_string(), "--requests", &calls.to_string()]);
     let connections = number.min(CONNECTIONS).to_string();
     command.args(["--warmup", "0s", "--connections", &connections, "--output", "json"]).stderr(Stdio::null());
     let mut process = command.spawn().context("cannot start the load")?;

@@ -5,6 +5,7 @@ mod connections;
 mod deadlines;
 mod drains;
 mod figures;
+mod floods;
 mod load;
 mod outage;
 mod replicas;
@@ -60,6 +61,8 @@ pub enum Experiment {
         #[arg(long, value_name = "N", default_value = "8000", value_parser = service_runtime::cli::count)]
         idle: usize,
     },
+    /// Every flood there is, on A and on another A: how much later are the answers to A's other callers?
+    Floods,
     /// Minutes of good calls and every kind of bad one: does memory grow?
     Soak {
         /// For so many minutes
@@ -92,6 +95,7 @@ pub async fn run(experiment: &Experiment) -> anyhow::Result<ExitCode> {
             Experiment::Rolling { rounds } => rolling::run(&program, *rounds).await,
             Experiment::Drains { rounds } => drains::run(&program, *rounds).await,
             Experiment::Connections { idle } => connections::run(&program, *idle).await,
+            Experiment::Floods => floods::run(&program).await,
             Experiment::Soak { minutes } => soak::run(&program, *minutes).await,
         }
     };

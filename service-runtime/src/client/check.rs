@@ -79,8 +79,10 @@ pub(crate) async fn check(answer: Response<Body>, max_message: usize) -> Result<
     }
     let message = Whole::message(whole).map_err(|wrong: Wrong<Status>| cause(&wrong))?;
     head.status = StatusCode::OK;
-    // What was said of compression does not matter any more: the message is not compressed.
+    // What was said of compression does not matter any more: the message is not compressed. Nor is there anything to say of
+    // OK: tonic reads the details of any status, and panics where they are not base64.
     head.headers.remove(ENCODING);
+    head.headers.remove(DETAILS);
     head.headers.insert(Status::GRPC_STATUS, 0.into());
     Ok(Response::from_parts(head, Full::new(message)))
 }
@@ -243,6 +245,16 @@ mod tests {
         assert_eq!(failed("no%20such", "aGk=").await, ("no such".into(), b"hi".into()));
         assert_eq!(failed("%FF%FE", "aGk").await, (String::new(), b"hi".into()));
         assert_eq!(failed("100%", "!!!").await, ("100%".into(), Vec::new()));
+    }
+
+    #[tokio::test]
+    async fn drops_the_details_of_ok_which_tonic_would_panic_at() {
+        for headers in [&[GRPC, (DETAILS, "!!!"), THEN, OK][..], &[GRPC, THEN, OK, (DETAILS, "!!!")]] {
+            let checked = check(answer(200, headers, MESSAGE), 64).await.unwrap();
+            assert_eq!(checked.headers().get(DETAILS), None);
+            let status = Status::from_header_map(checked.headers()).unwrap();
+            assert_eq!((status.code(), status.details()), (Code::Ok, &b""[..]));
+        }
     }
 
     #[tokio::test]

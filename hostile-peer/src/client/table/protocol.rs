@@ -1,10 +1,10 @@
-//! Frames that RFC 9113 forbids: each ends the connection, with the reason in GOAWAY.
+//! Frames that RFC 9113 forbids: each ends the connection, with the reason in GOAWAY, or should.
 
 use super::{Row, frame, greet_and_say, greeting_with, request::Request, row};
 use crate::{
     client::{
         Target,
-        step::{Script, Step},
+        step::{Next, Script, Step},
     },
     frame::{
         CONTINUATION, DATA, ENABLE_PUSH, END_HEADERS, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE,
@@ -17,7 +17,8 @@ pub(super) const ROWS: &[Row] = &[
         Script::until_end([Step::Say([&PREFACE[..20], b"XXXX", &[0; 9]].concat())])
     }),
     row("no-settings", "another frame where SETTINGS come first", |_, _| {
-        Script::until_end([Step::Say([&PREFACE[..], &frame(PING, 0, 0, &[0; 8])].concat())])
+        let said = [&PREFACE[..], &frame(PING, 0, 0, &[0; 8])].concat();
+        Script { next: Next::Grpc, ..Script::until_end([Step::Say(said)]) }
     }),
     row("settings-push-2", "SETTINGS_ENABLE_PUSH 2", |_, _| settings(ENABLE_PUSH, 2)),
     row("settings-window-2gib", "SETTINGS_INITIAL_WINDOW_SIZE 2^31", |_, _| settings(INITIAL_WINDOW_SIZE, 1 << 31)),

@@ -90,7 +90,7 @@ impl Crowd {
         for _ in 0..CONNECTIONS {
             callers.push(Caller::connect(at, Manners::GOOD).await?);
         }
-        let pause = Duration::from_millis(if number / 4 % 2 == 0 { 20 } else { 70 });
+        let pause = Duration::from_millis(if (number / 4).is_multiple_of(2) { 20 } else { 70 });
         let slowly = Manners { window: STEP, pause: Some(pause), ..Manners::GOOD };
         let mut crowd = Crowd {
             callers,

@@ -1,0 +1,160 @@
+//! `lab attack`: does to a server what no client should, and tells what it did.
+
+use std::{fmt::Write as _, net::SocketAddr, process::ExitCode};
+
+use futures_util::future::join_all;
+use hostile_peer::client::{Seen, Target, groups};
+
+use super::{Case, Servers, table, told, whose};
+use crate::{peer::loopback, print::print, program::Program, signals::Signals};
+
+/// What to do, and to whom.
+#[derive(Debug, clap::Args)]
+#[group(id = "attack")]
+pub struct Args {
+    /// Only these attacks, such as timeout-abc ping-flood; all of them if none is named
+    #[arg(value_name = "ATTACK", value_parser = table::find)]
+    attacks: Vec<&'static Case>,
+
+    /// An A or a B that runs already, on this machine only; without it A, B and a stock tonic B are started
+    #[arg(long, value_name = "ADDRESS", value_parser = loopback)]
+    target: Option<SocketAddr>,
+
+    /// Show every attack there is
+    #[arg(long, conflicts_with_all = ["attacks", "target"])]
+    list: bool,
+}
+
+impl Args {
+    /// Those that are named; if none is, all that `suit`.
+    fn chosen(&self, suit: impl Fn(&Case) -> bool) -> Vec<&'static Case> {
+        match self.attacks.is_empty() {
+            true => table::CASES.iter().filter(|case| suit(case)).collect(),
+            false => self.attacks.clone(),
+        }
+    }
+}
+
+/// Prints a table. Exit code 0 if everything of ours was as expected, else 1; 130 after Ctrl-C.
+///
+/// Errors: a service does not start, or nothing of ours listens at the target.
+pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if args.list {
+        print(&list());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut signals = Signals::new()?;
+    tokio::select! {
+        met = attack(args) => Ok(if met? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        code = signals.next() => Ok(ExitCode::from(code)),
+    }
+}
+
+async fn attack(args: &Args) -> anyhow::Result<bool> {
+    match args.target {
+        Some(address) => {
+            // How many connections that server lets in, it alone knows.
+            let cases = args.chosen(|case| !case.is_about_connections());
+            let target = whose(address).await?;
+            compare(&cases, &[SEEN], |_| vec![target.clone()]).await
+        }
+        None => {
+            let servers = Servers::start(&Program::this()?.with_defaults()).await?;
+            let cases = args.chosen(|_| true);
+            let targets = |case: &Case| servers.ours(case).into_iter().chain([servers.stock()]).collect();
+            compare(&cases, &[A, B, STOCK], targets).await
+        }
+    }
+}
+
+/// Attacks every target, and prints a line each. True if all of ours did as expected.
+async fn compare(
+    cases: &[&'static Case],
+    columns: &[Column],
+    targets: impl Fn(&Case) -> Vec<Target>,
+) -> anyhow::Result<bool> {
+    print(&line(["attack", "expected"].into_iter().chain(columns.iter().map(|column| column.title))));
+    print(&line([":--"; 5].into_iter().take(2 + columns.len())));
+    let mut unmet = vec![Vec::new(); columns.len()];
+    // Those that take long begin now, side by side, and are waited for in their turn.
+    let begin = |case: &&'static Case| {
+        let (case, targets) = (*case, targets(case));
+        case.waits().then(|| tokio::spawn(async move { attack_all(case, &targets).await }))
+    };
+    let begun: Vec<_> = cases.iter().map(begin).collect();
+    for (case, begun) in cases.iter().zip(begun) {
+        let seen = match begun {
+            Some(begun) => begun.await?,
+            None => attack_all(case, &targets(case)).await,
+        };
+        let mut cells = vec![case.name.to_owned(), case.expected.to_string()];
+        for ((column, seen), unmet) in columns.iter().zip(&seen).zip(&mut unmet) {
+            let (mark, cell) = column.judge(case, seen.as_ref());
+            unmet.extend((mark == '✗').then_some(case.name));
+            cells.push(format!("{mark} {cell}"));
+        }
+        print(&line(cells.iter().map(String::as_str)));
+    }
+    print(&summary(columns, &unmet));
+    Ok(columns.iter().zip(&unmet).all(|(column, unmet)| column.is_stock || unmet.is_empty()))
+}
+
+/// All targets at once.
+async fn attack_all(case: &Case, targets: &[Target]) -> Vec<anyhow::Result<Seen>> {
+    join_all(targets.iter().map(|target| case.run(target))).await
+}
+
+/// One server among those that are compared.
+struct Column {
+    title: &'static str,
+    is_stock: bool,
+}
+
+const SEEN: Column = Column { title: "seen", is_stock: false };
+const A: Column = Column { title: "A", is_stock: false };
+const B: Column = Column { title: "B", is_stock: false };
+const STOCK: Column = Column { title: "stock tonic", is_stock: true };
+
+impl Column {
+    /// Whether it was as expected, and what was seen. Stock tonic tells no reasons, and some things it does not claim to do.
+    fn judge(&self, case: &Case, seen: Result<&Seen, &anyhow::Error>) -> (char, String) {
+        let expected = if self.is_stock { case.expected.without_reasons() } else { case.expected };
+        match seen {
+            Err(error) => ('✗', format!("{error:#}")),
+            Ok(seen) if self.is_stock && case.is_beyond_stock() => ('–', told(seen)),
+            Ok(seen) => (if expected.unmet(seen).is_none() { '✓' } else { '✗' }, told(seen)),
+        }
+    }
+}
+
+fn summary(columns: &[Column], unmet: &[Vec<&str>]) -> String {
+    let mut summary = String::from("\nNot as expected:");
+    for (column, unmet) in columns.iter().zip(unmet) {
+        let _ = match unmet.len() {
+            0 => write!(summary, "  {} none", column.title),
+            count if column.is_stock => write!(summary, "  {} {count}", column.title),
+            count => write!(summary, "  {} {count} ({})", column.title, unmet.join(" ")),
+        };
+    }
+    summary + "\n"
+}
+
+/// A line of a Markdown table, its columns wide enough to be read as it stands.
+fn line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
+    const WIDTHS: [usize; 5] = [28, 52, 56, 56, 56];
+    let cells: Vec<_> = cells.zip(WIDTHS).map(|(cell, width)| format!("{cell:width$}")).collect();
+    format!("| {} |\n", cells.join(" | "))
+}
+
+/// Every attack, in groups, with its sentence.
+fn list() -> String {
+    let width = groups().flat_map(|group| group.list()).map(|(name, _)| name.len()).max().unwrap_or_default();
+    let mut list = String::new();
+    for group in groups() {
+        let _ = writeln!(list, "{}:", group.title);
+        for (name, does) in group.list() {
+            let _ = writeln!(list, "  {name:width$}  {does}");
+        }
+    }
+    list
+}
