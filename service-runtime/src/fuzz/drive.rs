@@ -49,6 +49,7 @@ pub fn drive(from: u64, until: Until, batch: u64, play: impl Fn(Batch) -> Played
         let (at, next, play, sender) = (at.clone(), next.clone(), play.clone(), sender.clone());
         thread::spawn(move || {
             while let Some(begin) = take(&next, until, batch) {
+                at.store(from + begin, Ordering::Relaxed);
                 let seeds = Batch { begin: from + begin, end: from + end(begin, until, batch), at: at.clone() };
                 if sender.send(play(seeds)).is_err() {
                     return;

@@ -12,13 +12,12 @@ use tonic::{Request, Response, Status, service::Routes};
 use super::targets::LIMIT;
 use crate::{
     Service, json,
-    layers::Handle,
     server::{
         ServerFlags, Shared,
         drain::{Phase, Phases},
         machinery,
         methods::Methods,
-        stack::stack,
+        stack::{Stack, stack},
     },
 };
 
@@ -61,7 +60,7 @@ struct Args {
 }
 
 /// A worker's stack and what it shares with others; it serves for as long as the sender is there.
-pub fn greeter() -> (Arc<impl Handle>, Arc<Shared>, watch::Sender<Phase>) {
+pub fn greeter() -> (Arc<Stack>, Arc<Shared>, watch::Sender<Phase>) {
     // As small as it takes for messages to be too large.
     let size = LIMIT.to_string();
     let flags = Args::parse_from(["hello", "--max-message-size", &size, "--instance", "me", "--no-reflection"]).server;

@@ -9,11 +9,12 @@ use super::{
     corpus,
     drive::{Played, Until, drive},
     mutate::Mutator,
+    number,
     targets::{TARGETS, Target},
 };
 
 /// How many are played where nobody says how many.
-const FEW: u64 = 2_000;
+const FEW: u64 = 1_000;
 
 const BATCH: u64 = 500;
 
@@ -61,8 +62,4 @@ fn show(target: &Target, seed: u64) {
     println!("{}: {}", target.name, corpus::line(&input));
     let taken = (target.holds)(&input);
     println!("{}", if taken { "taken" } else { "refused" });
-}
-
-fn number(name: &str) -> Option<u64> {
-    Some(env::var(name).ok()?.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
 }

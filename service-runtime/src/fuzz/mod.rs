@@ -6,12 +6,20 @@
 
 pub mod targets;
 
-mod corpus;
 mod greeter;
 
+#[cfg(test)]
+mod conversation;
+#[cfg(test)]
+mod corpus;
 #[cfg(test)]
 mod drive;
 #[cfg(test)]
 mod inputs;
 #[cfg(test)]
 mod mutate;
+
+#[cfg(test)]
+fn number(name: &str) -> Option<u64> {
+    Some(std::env::var(name).ok()?.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
+}

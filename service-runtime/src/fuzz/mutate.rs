@@ -74,9 +74,15 @@ impl Mutator {
         input.truncate(LONGEST);
     }
 
+    /// A few bytes out of nothing.
+    pub fn garbage(&self, random: &mut StdRng) -> Vec<u8> {
+        let garbage = bytes(64, random);
+        if random.random() { garbage } else { [self.word(random), garbage].concat() }
+    }
+
     fn begin(&self, random: &mut StdRng) -> Vec<u8> {
         match random.random_ratio(1, 16) {
-            true => bytes(64, random),
+            true => self.garbage(random),
             false => self.one(random),
         }
     }

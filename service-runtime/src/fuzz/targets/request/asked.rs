@@ -68,6 +68,9 @@ impl<'a> Asked<'a> {
     }
 
     pub fn expected(&self) -> Answer {
+        if self.version == Version::HTTP_11 && self.text.headers.get_all("host").iter().count() != 1 {
+            return Answer::Refused(Code::InvalidArgument, "BAD_HOST");
+        }
         let asked = if !self.speaks_grpc() && self.path.path() == "/hello" { self.plain() } else { self.grpc() };
         let checked = asked.and_then(|message| self.deadline().map(|()| message));
         let checked = checked.and_then(|message| match self.header("grpc-encoding") {

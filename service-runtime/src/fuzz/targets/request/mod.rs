@@ -17,7 +17,7 @@ use asked::{Answer, Asked};
 
 pub const WORDS: &str = r"GET HEAD POST PUT /hello ?name= /hello.v1.Greeter/Hello /grpc.health.v1.Health/Check /grpc.health.v1.Health/Watch \
     /grpc.health.v1.Health/List / \x201 \x202 content-type:\x20application/grpc +proto grpc-timeout:\x20 1S 0n 1n 99999999H \
-    grpc-encoding:\x20gzip grpc-encoding:\x20identity rpc-behavior:\x20sleep-1 x-request-id:\x20 te:\x20trailers \n \n\n %20 %FF + \
+    grpc-encoding:\x20gzip grpc-encoding:\x20identity rpc-behavior:\x20sleep-1 x-request-id:\x20 host:\x20x te:\x20trailers \n \n\n %20 %FF + \
     \x00\x00\x00\x00\x00 \x00\x00\x00\x00\x04\n\x02hi \x00\x00\x00\x00\x04\n\x02\xff\xff \x01\x00\x00\x00\x00";
 
 /// More would not fit beside the rest of an answer (contract, "Terms").
@@ -28,15 +28,15 @@ pub fn holds(input: &[u8]) -> bool {
     let text = Text::read(input);
     let Some(asked) = Asked::read(&text) else { return false };
     let expected = asked.expected();
-    for pieces in cuts(text.body) {
-        let (head, body) = answer(asked.request(&pieces)).into_parts();
-        let size: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
-        assert!(size <= OUTWARD && head.headers.contains_key("served-by") && head.headers.contains_key("x-request-id"));
-        let (data, trailers) = come_so_far(body);
-        match asked.speaks_grpc() {
-            true => seen::is_in_grpc(&expected, &head.headers, &data, &trailers),
-            false => seen::is_in_json(&expected, asked.method == Method::HEAD, head.status.as_u16(), &data),
-        }
+    // One way to cut it is enough here: framing has a target of its own.
+    let pieces = &cuts(text.body)[input.len() % 3];
+    let (head, body) = answer(asked.request(pieces)).into_parts();
+    let size: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+    assert!(size <= OUTWARD && head.headers.contains_key("served-by") && head.headers.contains_key("x-request-id"));
+    let (data, trailers) = come_so_far(body);
+    match asked.speaks_grpc() {
+        true => seen::is_in_grpc(&expected, &head.headers, &data, &trailers),
+        false => seen::is_in_json(&expected, asked.method == Method::HEAD, head.status.as_u16(), &data),
     }
     matches!(expected, Answer::Ok(_) | Answer::Health)
 }
