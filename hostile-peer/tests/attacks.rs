@@ -85,7 +85,7 @@ async fn does_right_what_its_script_does_not_speak_of() {
 
 #[tokio::test]
 async fn leaves_pings_unanswered_and_headers_unfinished_where_that_is_the_attack() {
-    for name in ["vanished", "unfinished-headers", "half-a-frame"] {
+    for name in ["vanished", "unfinished-headers", "half-a-data-frame"] {
         let (seen, heard) = before(name, A_MOMENT, async |mut stream: TcpStream| {
             stream.write_all(SETTINGS).await.unwrap();
             let mut heard = vec![0; PREFACE + 2 * SETTINGS.len() + 9];

@@ -42,6 +42,9 @@ impl Answer {
 impl fmt::Display for Answer {
     /// `HTTP 200 · grpc-status 13`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Answer::default() {
+            return f.write_str("no answer");
+        }
         let status = (self.status != 0).then(|| format!("HTTP {}", self.status));
         let grpc = self.field("grpc-status").map(|number| format!("grpc-status {number}"));
         let reset = self.reset.map(|code| format!("RST_STREAM {}", crate::frame::error_name(code)));

@@ -14,7 +14,7 @@ use super::{
 /// What is small arrives in this time, or not at all.
 const SOON: Duration = Duration::from_secs(5);
 /// A flood is given up after this.
-const FLOOD: Duration = Duration::from_secs(5);
+const FLOOD: Duration = Duration::from_secs(4);
 /// A drip that was taken for so long will be taken for ever.
 const DRIP: Duration = Duration::from_secs(12);
 /// So much of a flood is written at once; in between, what the server says is read.
@@ -126,7 +126,7 @@ impl Held {
             Watch::Answer(stream) | Watch::Body(stream, _) => Some(stream),
             Watch::End | Watch::EndByWriting(_) => None,
         };
-        let answer = stream.and_then(|stream| self.connection.heard.answers.get(&stream).cloned());
+        let answer = stream.map(|stream| self.connection.heard.answers.get(&stream).cloned().unwrap_or_default());
         let serves_on = match self.next {
             Next::Nothing => None,
             next if self.others.is_empty() => Some(serves_on(&mut self.connection, &self.target, next).await),

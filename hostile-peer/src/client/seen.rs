@@ -17,7 +17,7 @@ pub enum End {
 /// What the server did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// The answer to the request that mattered, where one was waited for and something of it came.
+    /// The answer to the request that mattered, where one was waited for; nothing is in it if none came.
     pub answer: Option<Answer>,
     /// The error code of its GOAWAY.
     pub goaway: Option<u32>,

@@ -27,7 +27,10 @@ pub(super) const ROWS: &[Row] = &[
     row("unfinished-headers", "HEADERS whose END_HEADERS never comes", |t, _| {
         mute_after_greeting([Step::Say(frame(HEADERS, 0, 1, &Request::grpc(t).block()))])
     }),
-    row("half-a-frame", "half a DATA frame", |t, _| {
+    row("half-a-ping", "half a PING frame", |_, _| {
+        mute_after_greeting([Step::Say(frame(PING, 0, 0, &[0; 8])[..13].to_vec())])
+    }),
+    row("half-a-data-frame", "half a DATA frame of a call: whatever follows is taken for the rest of it", |t, _| {
         let whole = [Request::grpc(t).body(b"").unfinished().frames(1), frame(DATA, 0, 1, &[0; 100])].concat();
         mute_after_greeting([Step::Say(whole[..whole.len() - 50].to_vec())])
     }),
