@@ -8,6 +8,7 @@ mod call;
 mod caller;
 pub mod frame;
 mod plain;
+mod reading;
 
 pub use call::{Call, Ended, Fate};
 pub use caller::{Caller, Manners};

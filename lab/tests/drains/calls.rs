@@ -1,5 +1,7 @@
 //! Calls that the signal meets: finished, every one.
 
+use std::time::Duration;
+
 use lab::raw::{Fate, Manners, Plain};
 
 use crate::support::{PATIENCE, fate, fates, on_each};
@@ -42,6 +44,29 @@ async fn calls_that_are_only_in_the_sockets_and_the_accept_queue_are_finished() 
 }
 
 #[tokio::test]
+async fn a_call_on_a_kept_http1_connection_is_finished_wherever_the_signal_finds_it() {
+    on_each(&[], async |process| {
+        let name = process.child.name();
+        let mut kept = Vec::new();
+        for _ in 0..10 {
+            let mut plain = Plain::connect(process.address()).await.unwrap();
+            plain.ask(name, "before", "").await.unwrap();
+            assert!(!plain.answer().await.unwrap().says_close());
+            kept.push(plain);
+        }
+        for plain in &mut kept {
+            plain.ask(name, "again", "").await.unwrap();
+        }
+        process.signal();
+        for mut plain in kept {
+            assert!(plain.answer().await.unwrap().is_echo("again"));
+        }
+        process.exits(0).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_call_over_http1_is_finished_and_says_that_no_other_follows() {
     on_each(&[], async |process| {
         let mut plain = Plain::connect(process.address()).await.unwrap();
@@ -72,6 +97,22 @@ async fn a_call_after_the_last_goaway_is_never_looked_at() {
         assert_eq!(fates(&ended), [Fate::Whole, Fate::Unprocessed], "{ended:?}");
         assert_eq!(ended.goaways, [u32::MAX >> 1, 1]);
         process.exits_soon_after(ended.last_answer().unwrap()).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_slow_reader_gets_its_whole_answer() {
+    on_each(&[], async |process| {
+        let slowly = Manners { window: 2048, pause: Some(Duration::from_millis(100)), ..Manners::GOOD };
+        let mut slow = process.caller(slowly).await;
+        // Its handler is done in the drain; then 16 KiB come by 2 KiB and 100 ms, three times the 250 ms without a call.
+        slow.call(process.child.name(), &"long".repeat(4096), &[("rpc-behavior", "sleep-300ms")]).await.unwrap();
+        slow.heard().await.unwrap();
+        process.signal();
+        let (fate, answered) = fate(slow).await;
+        assert_eq!(fate, Fate::Whole);
+        process.exits_soon_after(answered.unwrap()).await;
     })
     .await;
 }

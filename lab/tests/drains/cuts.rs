@@ -26,6 +26,19 @@ async fn a_call_longer_than_the_drain_timeout_is_cut() {
 }
 
 #[tokio::test]
+async fn a_reader_that_never_reads_is_cut() {
+    on_each(&["--drain-timeout", "1s"], async |process| {
+        let mut reader = process.caller(Manners { window: 1024, pause: None, ..Manners::GOOD }).await;
+        reader.call(process.child.name(), &"long".repeat(4096), &[]).await.unwrap();
+        reader.heard().await.unwrap();
+        let signalled = process.signal();
+        assert!(matches!(fate(reader).await.0, Fate::Lost(_)));
+        is_the_drain_timeout(signalled, process.exits(1).await);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_second_signal_cuts_at_once() {
     on_each(&[], async |mut process| {
         let call = process.call(Manners::GOOD, "keep-open").await;

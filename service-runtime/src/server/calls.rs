@@ -107,9 +107,13 @@ impl Calls {
             left -= gone.len();
             flood = flood.and(state.wire.wrote(gone, now));
         }
-        if was_busy && !state.is_busy() {
+        let is_busy = state.is_busy();
+        if was_busy && !is_busy {
             state.idle_since = now;
-            drop(state);
+        }
+        drop(state);
+        // Also where it begins: a handler is done before the first byte of its answer goes out.
+        if was_busy != is_busy {
             self.changed.notify_waiters();
         }
         flood

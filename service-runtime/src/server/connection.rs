@@ -12,6 +12,7 @@ use hyper_util::{
 use rand::RngExt as _;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
+    task::yield_now,
     time::sleep,
 };
 use tonic::body::Body;
@@ -97,12 +98,16 @@ where
             () = calls.worn(lifetime.idle, lifetime.age) => lifetime.grace,
             () = phases.reached(Phase::Draining) => {
                 calls.begun().await;
+                // What lies in the socket came before the drain: the runtime looks there, and then the connection does.
+                yield_now().await;
                 // The drain has a clock of its own.
                 Duration::MAX
             }
         }
     };
     let grace = tokio::select! {
+        // First, so that a call that has come is taken before its connection is told to leave.
+        biased;
         _ = connection.as_mut() => return 0,
         () = calls.given_up() => return 0,
         grace = leaves => grace,

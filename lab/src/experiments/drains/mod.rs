@@ -45,6 +45,7 @@ struct Sum {
     as_they_must: usize,
     whole: usize,
     unprocessed: usize,
+    lost: usize,
     exits: Figures,
 }
 
@@ -80,17 +81,16 @@ fn add(sum: &mut Sum, round: &Round) {
     sum.as_they_must += usize::from(round.wrong.is_empty());
     sum.whole += round.whole;
     sum.unprocessed += round.unprocessed;
+    sum.lost += round.lost;
     sum.exits.add(round.exit_after.as_secs_f64() * 1000.0);
 }
 
 fn tell(sums: &mut BTreeMap<Kind, Sum>) {
     let figures = ["median", "p99", "p99.9", "max"].map(|figure| format!("{figure:>9}")).concat();
-    print(&format!(
-        "{:32} rounds   as they must  answered  never taken  {figures}  ms from last answer to exit\n",
-        "signal"
-    ));
-    for (kind, Sum { rounds, as_they_must, whole, unprocessed, exits }) in sums {
-        print(&format!("{:32} {rounds:>6} {as_they_must:>14} {whole:>9} {unprocessed:>12}  {exits}\n", kind.name()));
+    print(&format!("{:28} rounds  as must be  answered  never taken  lost  {figures}  ms to exit\n", "signal"));
+    for (kind, Sum { rounds, as_they_must, whole, unprocessed, lost, exits }) in sums {
+        let counts = format!("{rounds:>6} {as_they_must:>11} {whole:>9} {unprocessed:>12} {lost:>5}");
+        print(&format!("{:28} {counts}  {exits}\n", kind.name()));
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Round {
     pub whole: usize,
     /// Calls sent after the signal, of which the process said that it had not looked at them.
     pub unprocessed: usize,
+    /// Calls that were lost.
+    pub lost: usize,
     /// From the last answer, or the signal, to the exit.
     pub exit_after: Duration,
     /// What was not as it must be.
@@ -79,21 +81,21 @@ fn signal(service: &Child, kind: Kind) -> anyhow::Result<Instant> {
 async fn judge(service: &mut Child, mut log: Receiver<String>, seen: Seen) -> anyhow::Result<Round> {
     let code = service.exited().await?.code();
     let exited = Instant::now();
-    let Seen { signalled, last_answer, whole, unprocessed, mut wrong } = seen;
+    let Seen { signalled, last_answer, whole, unprocessed, lost, mut wrong } = seen;
     let mut must = |held: bool, what: String| {
         if !held {
             wrong.push(what);
         }
     };
-    must(code == Some(0), format!("exit code {code:?}"));
+    must(code == Some(0), format!("exit code: {code:?}"));
     let drained = line_with(&mut log, "state=drained").await;
     let drained = drained.unwrap_or_else(|error| error.to_string());
     must(drained.contains("calls_cut=0"), format!("the log says: {drained}"));
     let exit_after = exited.saturating_duration_since(last_answer);
-    must(exit_after <= IDLE + SLACK, format!("exit {} ms after the last answer", exit_after.as_millis()));
+    must(exit_after <= IDLE + SLACK, format!("late exit: {} ms after the last answer", exit_after.as_millis()));
     let in_all = exited.saturating_duration_since(signalled);
-    must(in_all <= DRAIN_TIMEOUT + IDLE, format!("exit {} ms after the signal", in_all.as_millis()));
-    Ok(Round { whole, unprocessed, exit_after, wrong })
+    must(in_all <= DRAIN_TIMEOUT + IDLE, format!("late exit: {} ms after the signal", in_all.as_millis()));
+    Ok(Round { whole, unprocessed, lost, exit_after, wrong })
 }
 
 /// How soon an idle peer must be gone.

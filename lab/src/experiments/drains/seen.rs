@@ -15,14 +15,16 @@ pub struct Seen {
     pub whole: usize,
     /// Calls sent after the signal that were not looked at.
     pub unprocessed: usize,
-    /// What was not as it must be.
+    /// Calls sent before the signal that were not answered whole, and later ones that were neither answered nor disowned.
+    pub lost: usize,
+    /// What was not as it must be, lost calls included.
     pub wrong: Vec<String>,
 }
 
 impl Seen {
     /// Nothing yet.
     pub fn new(signalled: Instant) -> Self {
-        Seen { signalled, last_answer: signalled, whole: 0, unprocessed: 0, wrong: Vec::new() }
+        Seen { signalled, last_answer: signalled, whole: 0, unprocessed: 0, lost: 0, wrong: Vec::new() }
     }
 
     /// Both together.
@@ -30,6 +32,7 @@ impl Seen {
         self.last_answer = self.last_answer.max(other.last_answer);
         self.whole += other.whole;
         self.unprocessed += other.unprocessed;
+        self.lost += other.lost;
         self.wrong.extend(other.wrong);
         self
     }
@@ -52,11 +55,17 @@ impl Seen {
                     let (stream, goaways) = (call.stream, &ended.goaways);
                     let what =
                         format!("{who}: stream {stream}, sent {before} µs before the signal, not taken, {goaways:?}");
-                    self.wrong.push(what);
+                    self.lost(what);
                 }
-                Fate::Lost(how) => self.wrong.push(format!("{who}: lost, {how}")),
+                Fate::Lost(how) => self.lost(format!("{who}: lost, {how}")),
             }
         }
+    }
+
+    /// Counts a lost call.
+    pub fn lost(&mut self, what: String) {
+        self.lost += 1;
+        self.wrong.push(what);
     }
 
     /// The same, and it must have been closed.

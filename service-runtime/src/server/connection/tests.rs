@@ -241,8 +241,10 @@ async fn closes_a_peer_that_does_not_take_its_answer() {
 
 #[tokio::test(start_paused = true)]
 async fn holds_a_drain_back_for_an_answer_until_the_peer_has_taken_it() {
-    for takes_it in [true, false] {
-        let (mut client, phase, served) = start(After(Duration::ZERO));
+    // The answer has begun before the drain, or begins in it.
+    let soon = Duration::from_secs(1);
+    for (handler, takes_it) in [(Duration::ZERO, true), (Duration::ZERO, false), (soon, true), (soon, false)] {
+        let (mut client, phase, served) = start(After(handler));
         // A window of one byte: h2 has the whole answer, and the peer has not.
         let settings = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 1];
         client.write_all(&[&PREFACE[..24], &settings, REQUEST].concat()).await.unwrap();

@@ -1,5 +1,7 @@
 //! Thousands of connections: what they cost, how soon those are gone that never get on, and what other callers notice.
 
+mod calls;
+
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -23,9 +25,6 @@ use crate::{
 const AT_ONCE: usize = 100;
 /// Descriptors that a process has at most for itself.
 const OWN: usize = 40;
-/// Connections, and streams that each opens at once; a service of ours allows 100.
-const CONNECTIONS: usize = 50;
-const STREAMS: usize = 1000;
 /// What they may cost.
 const STREAMS_KB: u64 = 40 * 1024;
 /// The contract: who does not get on is gone within 10 s. And what two busy cores and timers of a second add.
@@ -43,7 +42,8 @@ pub async fn run(program: &Program, idle: usize) -> anyhow::Result<bool> {
         print(&format!("{}\n", if whose == STOCK_TONIC { "stock tonic" } else { "ours" }));
         idle_ones(&start_b(program, whose, &a).await?, idle).await?;
         let gone = slow_ones(program, &start_b(program, whose, &a).await?, idle / 4).await?;
-        let peak = streams(&start_b(program, whose, &a).await?).await?;
+        let peak = calls::only_begun(&start_b(program, whose, &a).await?).await?;
+        calls::unread(&start_b(program, whose, &a).await?).await?;
         held &= whose == STOCK_TONIC || gone && peak <= STREAMS_KB;
     }
     Ok(held)
@@ -155,27 +155,4 @@ async fn slow_ones(program: &Program, b: &Child, count: usize) -> anyhow::Result
         before.p99_ms, meanwhile.p99_ms, meanwhile.max_ms, before.errors, meanwhile.errors
     ));
     Ok(ends.iter().all(|(_, after)| after.is_some_and(|after| after <= GONE)))
-}
-
-/// The most memory that it took.
-async fn streams(b: &Child) -> anyhow::Result<u64> {
-    let mut callers = Vec::new();
-    for _ in 0..CONNECTIONS {
-        callers.push(Caller::connect(b.address(), Manners::GOOD).await?);
-    }
-    let begun = callers.iter_mut().map(async |caller| {
-        caller.only_begin("service-b", STREAMS).await?;
-        caller.heard().await
-    });
-    // One that is closed for it is no error.
-    let closed = join_all(begun).await.iter().filter(|begun| begun.is_err()).count();
-    let refused: usize = callers.iter().map(Caller::resets).sum();
-    print(&format!(
-        "  {CONNECTIONS} connections open {STREAMS} streams each: {refused} refused, {closed} connections closed\n"
-    ));
-    tell("with them", b)?;
-    drop(callers);
-    left(b).await?;
-    tell("after they have left", b)?;
-    peak_memory_kb(b.pid().context("B has ended")?)
 }
