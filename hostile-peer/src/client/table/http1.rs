@@ -17,6 +17,12 @@ pub(super) const ROWS: &[Row] = &[
     row("http1-bad-utf8", "a query that is not UTF-8", |t, _| {
         first_line(t, &format!("GET {}?msg=%ff%fe HTTP/1.1", t.path))
     }),
+    row("http1-timeout-abc", "grpc-timeout: abc on a plain request", |t, _| {
+        ask_http1(get_with(t, "grpc-timeout: abc\r\n"))
+    }),
+    row("http1-timeout-zero", "grpc-timeout: 0n on a plain request", |t, _| {
+        ask_http1(get_with(t, "grpc-timeout: 0n\r\n"))
+    }),
     row("http1-pipelined", "two requests at once: two answers, in order", |t, _| {
         ask_http1(get(t) + &get(t)).watching(Watch::Answer(3))
     }),
@@ -58,6 +64,9 @@ pub(super) const ROWS: &[Row] = &[
     }),
     row("http1-bad-coding", "a Transfer-Encoding that does not end in chunked", |t, _| {
         ask_http1(get_with(t, "Transfer-Encoding: gzip\r\n"))
+    }),
+    row("http1-bad-chunk", "a chunk whose length is no number", |t, _| {
+        ask_http1(get_with(t, "Transfer-Encoding: chunked\r\n") + "zz\r\nxx\r\n0\r\n\r\n")
     }),
     row("http1-body-unfinished", "a body that is announced and never sent", |t, _| {
         ask_http1(get_with(t, "Content-Length: 100\r\n") + "half of it")
