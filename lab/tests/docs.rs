@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use lab::{
-    attacks::{Case, table::CASES},
+    attacks::{Case, DRAINS, table::CASES},
     failures::{Failure, table::FAILURES},
 };
 
@@ -37,7 +37,8 @@ fn attack_line(case: &Case) -> String {
 
 #[test]
 fn lists_every_attack_as_it_is_tested() {
-    let mut expected: Vec<String> = CASES.iter().map(attack_line).collect();
+    let drains = DRAINS.iter().map(|drain| format!("| `{}` | {} | {drain} | ", drain.name, drain.does));
+    let mut expected: Vec<String> = CASES.iter().map(attack_line).chain(drains).collect();
     let mut written: Vec<&str> = ATTACKS_MD.lines().filter(|line| line.starts_with("| `")).collect();
     assert_eq!(written.len(), expected.len());
     // The page has them in groups, the command the long ones last.

@@ -2,7 +2,6 @@
 
 use std::{fmt::Write as _, net::SocketAddr, process::ExitCode};
 
-use anyhow::bail;
 use futures_util::future::join_all;
 use hostile_peer::client::{Seen, Target, groups};
 
@@ -53,14 +52,11 @@ impl Args {
 
     /// The drains that are named; if nothing is, all.
     fn drains(&self) -> Vec<&'static Drain> {
-        match self.attacks.is_empty() {
-            true => DRAINS.iter().collect(),
-            false => self
-                .attacks
-                .iter()
-                .filter_map(|row| if let Row::Drain(drain) = row { Some(*drain) } else { None })
-                .collect(),
-        }
+        if self.attacks.is_empty() { DRAINS.iter().collect() } else { self.named_drains() }
+    }
+
+    fn named_drains(&self) -> Vec<&'static Drain> {
+        self.attacks.iter().filter_map(|row| if let Row::Drain(drain) = row { Some(*drain) } else { None }).collect()
     }
 }
 
@@ -71,6 +67,10 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.list {
         print(&list());
         return Ok(ExitCode::SUCCESS);
+    }
+    if let (Some(_), [drain, ..]) = (args.target, &args.named_drains()[..]) {
+        eprintln!("error: '{}' ends its server; without --target it starts one of its own", drain.name);
+        return Ok(ExitCode::from(2));
     }
     let mut signals = Signals::new()?;
     tokio::select! {
@@ -84,9 +84,6 @@ async fn attack(args: &Args) -> anyhow::Result<bool> {
         Some(address) => {
             // How many connections that server lets in, it alone knows.
             let cases = args.cases(|case| !case.is_about_connections());
-            if let Some(Row::Drain(drain)) = args.attacks.iter().find(|row| matches!(row, Row::Drain(_))) {
-                bail!("'{}' ends its server; without --target it starts one of its own", drain.name);
-            }
             let target = whose(address).await?;
             let mut table = Table::begin(&[SEEN]);
             table.attacks(&cases, |_| vec![target.clone()]).await?;

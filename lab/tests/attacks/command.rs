@@ -62,3 +62,16 @@ fn lists_every_attack() {
     }
     assert_eq!((code, "one-connection-over-5".parse::<Attack>().is_ok()), (Some(0), true));
 }
+
+#[test]
+fn ends_servers_of_its_own_and_no_other() {
+    let (table, _, code) = lab(&["drain-idle", "drain-watch"]);
+    let row = |name: &str| table.lines().find(|line| line.contains(name)).unwrap().to_owned();
+    assert_eq!(row("drain-idle").matches("✓ exit after ").count(), 3, "{table}");
+    assert_eq!(row("drain-watch").matches("✓ NOT_SERVING, UNAVAILABLE · exit after ").count(), 2, "{table}");
+    assert_eq!(code, Some(0), "{table}");
+    let [_, b] = FIELD.targets["good-call"].clone();
+    let (output, said, code) = lab(&["drain-idle", "--target", &b.address.to_string()]);
+    assert_eq!(said, "error: 'drain-idle' ends its server; without --target it starts one of its own\n");
+    assert_eq!((output.as_str(), code), ("", Some(2)));
+}

@@ -18,7 +18,7 @@ use stage::{DEADLINE_MS, Service, Stage};
 /// How much of it.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Size {
-    /// A small one: A alone, with a limit so low that a busy machine and a build without optimisation can follow
+    /// A small one, 20 s: A alone, with a limit so low that a build without optimisation can follow
     #[arg(long)]
     short: bool,
 }
@@ -34,7 +34,7 @@ struct Limit {
 }
 
 const FULL: Limit = Limit { calls: 64, behaviour: "sleep-10ms", nominal: 6_400.0, time: Duration::from_secs(5) };
-const SHORT: Limit = Limit { calls: 8, behaviour: "sleep-20ms", nominal: 400.0, time: Duration::from_secs(2) };
+const SHORT: Limit = Limit { calls: 8, behaviour: "sleep-20ms", nominal: 400.0, time: Duration::from_secs(1) };
 
 /// So many times what it can take, and the share of the peak that must still go well.
 const TIMES: [(f64, f64); 3] = [(2.0, 0.95), (4.0, 0.90), (10.0, 0.90)];
@@ -87,20 +87,22 @@ async fn at_the_limit(program: &Program, service: Service, limit: &Limit) -> any
 
 /// Goodput, deadlines, and that every call has an end.
 fn goes_on(over: &Outcome, expected: f64) -> bool {
-    let goodput = over.goodput();
-    let late = over.answered.percentile(1.0).max(over.refused.percentile(1.0));
+    let (goodput, last) = (over.goodput(), over.answered.percentile(1.0));
     expect(goodput >= expected, &format!("{goodput:.0} calls/s go well, at least {expected:.0}"))
-        & expect(late < DEADLINE_MS, &format!("the last answer comes after {late:.0} ms, before {DEADLINE_MS:.0}"))
+        & expect(last < DEADLINE_MS, &format!("the last of them after {last:.0} ms, before {DEADLINE_MS:.0}"))
         & expect(over.lost == 0, &format!("{} calls without an end", over.lost))
 }
 
-/// Nothing is refused any more, and latency is at most twice what it was, and the generator's own two milliseconds.
+/// As many calls go well as did before, and latency is at most twice what it was, and the generator's own two milliseconds.
 fn is_as_before(before: &Outcome, after: &Outcome) -> bool {
     let [allowed, p99] = [before, after].map(|outcome| outcome.answered.percentile(0.99));
-    let allowed = 2.0 * allowed + 2.0;
+    let (allowed, expected) = (2.0 * allowed + 2.0, 0.95 * before.goodput());
+    let goodput = after.goodput();
     expect(
-        after.refused.len() == 0 && p99 <= allowed,
-        &format!("2 s later {} are refused, p99 {p99:.1} ms, at most {allowed:.1}", after.refused.len()),
+        goodput >= expected && p99 <= allowed,
+        &format!(
+            "2 s later {goodput:.0} calls/s go well, at least {expected:.0}, p99 {p99:.1} ms, at most {allowed:.1}"
+        ),
     )
 }
 
@@ -138,7 +140,7 @@ async fn at_the_cpu(program: &Program, service: Service) -> anyhow::Result<()> {
     let stage = Stage::start(program, service, &["--log", "warn"]).await?;
     headline(&format!("{service:?}: echoes, as fast as the machine goes"));
     let time = FULL.time;
-    let peak = stage.show("200 callers", Pace::Closed(200), time).await?.goodput();
+    let peak = stage.show("800 callers", Pace::Closed(800), time).await?.goodput();
     let calm = stage.show("half of it", Pace::Open(peak / 2.0), A_SECOND * 2).await?;
     let over = stage.ask_beside(stage.show("2 times", Pace::Open(peak * 2.0), time)).await?;
     stage.offer(Pace::Open(peak / 2.0), RECOVERY).await?;
