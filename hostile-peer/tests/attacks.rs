@@ -161,6 +161,32 @@ async fn reads_one_answer_of_http_1_after_the_other() {
 }
 
 #[tokio::test]
+async fn takes_no_bad_answer_for_serving_on() {
+    let fails = async |mut stream: TcpStream| {
+        let mut heard = [0; 4096];
+        for answer in ["404 Not Found", "500 Internal Server Error"] {
+            assert!(stream.read(&mut heard).await.unwrap() > 0);
+            stream.write_all(format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n").as_bytes()).await.unwrap();
+        }
+        stream.read(&mut heard).await.unwrap()
+    };
+    let (seen, _) = before("http1-unknown-path", SOON, fails).await;
+    assert_eq!((seen.serves_on, seen.connection().as_str()), (Some(false), "open, and serves no more"));
+}
+
+#[tokio::test]
+async fn reads_nothing_where_that_is_the_attack() {
+    let (_, stuck) = before("http1-never-reads", 5 * A_MOMENT, async |stream: TcpStream| {
+        let (mut reader, mut writer) = stream.into_split();
+        tokio::spawn(async move { tokio::io::copy(&mut reader, &mut tokio::io::sink()).await });
+        // Far more than two small buffers hold, and no work for somebody who reads.
+        tokio::time::timeout(3 * A_MOMENT, writer.write_all(&vec![b'x'; 1 << 20])).await.is_err()
+    })
+    .await;
+    assert!(stuck);
+}
+
+#[tokio::test]
 async fn finds_out_that_it_is_gone_also_where_it_reads_nothing() {
     let (seen, ()) =
         before("http1-never-reads", SOON, async |stream: TcpStream| stream.readable().await.unwrap()).await;

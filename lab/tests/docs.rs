@@ -1,10 +1,14 @@
-//! What the documentation says of the failures is what the tests ask for.
+//! What the documentation says of the failures and of the attacks is what the tests ask for.
 
 use std::process::Command;
 
-use lab::failures::{Failure, table::FAILURES};
+use lab::{
+    attacks::{Case, DRAINS, table::CASES},
+    failures::{Failure, table::FAILURES},
+};
 
 const FAILURES_MD: &str = include_str!("../../docs/failures.md");
+const ATTACKS_MD: &str = include_str!("../../docs/attacks.md");
 
 /// A line of the table in `docs/failures.md`.
 fn line(failure: &Failure) -> String {
@@ -24,6 +28,27 @@ fn lists_every_failure_as_it_is_tested() {
     let written: Vec<&str> =
         FAILURES_MD.lines().filter(|line| line.starts_with("| ") && line.contains(" | `")).collect();
     assert_eq!(written, expected, "the table should be:\n{}", expected.join("\n"));
+}
+
+/// The beginning of a line of the table in `docs/attacks.md`; after it comes what stock tonic did, once.
+fn attack_line(case: &Case) -> String {
+    format!("| `{}` | {} | {} | ", case.name, case.attack().does(), case.expected)
+}
+
+#[test]
+fn lists_every_attack_as_it_is_tested() {
+    let drains = DRAINS.iter().map(|drain| format!("| `{}` | {} | {drain} | ", drain.name, drain.does));
+    let mut expected: Vec<String> = CASES.iter().map(attack_line).chain(drains).collect();
+    let mut written: Vec<&str> = ATTACKS_MD.lines().filter(|line| line.starts_with("| `")).collect();
+    assert_eq!(written.len(), expected.len());
+    // The page has them in groups, the command the long ones last.
+    expected.sort();
+    written.sort_unstable();
+    for (written, expected) in written.iter().zip(&expected) {
+        let stock =
+            written.strip_prefix(expected.as_str()).unwrap_or_else(|| panic!("{written}\nshould be {expected}"));
+        assert!(stock.len() > " |".len(), "{written}");
+    }
 }
 
 #[test]

@@ -24,6 +24,7 @@
 //! - `behavior`: what a call asks to be done to it
 //! - `grpc`, `frames`: what both halves know of gRPC and of HTTP/2
 //! - `health`, `reflection`: the services that every process has
+//! - `fuzz`: what strangers send, at random; for tests only
 //! - [`cli`]: from the command line to a running process; `descriptors`: how many files it may open
 //! - [`telemetry`]: what it tells about itself
 

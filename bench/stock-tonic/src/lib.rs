@@ -13,6 +13,10 @@ use echo_proto::{
     echo_service_client::EchoServiceClient,
     health_service_server::HealthServiceServer,
 };
+use tokio::signal::{
+    ctrl_c,
+    unix::{SignalKind, signal},
+};
 use tonic::{
     Request, Response, Status,
     transport::{Channel, Endpoint, Server, server::TcpIncoming},
@@ -66,7 +70,14 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     let router = Server::builder()
         .add_service(CallEchoServiceServer::new(call_echo))
         .add_service(HealthServiceServer::new(Health(|| true)));
-    Ok(router.serve_with_incoming(incoming).await?)
+    Ok(router.serve_with_incoming_shutdown(incoming, signalled()).await?)
+}
+
+/// As tonic's own examples of a graceful shutdown do it.
+async fn signalled() {
+    if let Ok(mut term) = signal(SignalKind::terminate()) {
+        tokio::select! { _ = term.recv() => {}, _ = ctrl_c() => {} }
+    }
 }
 
 struct CallEcho {

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, net::SocketAddr, process::ExitCode};
 use futures_util::future::join_all;
 use hostile_peer::client::{Seen, Target, groups};
 
-use super::{Case, Servers, table, told, whose};
+use super::{Case, DRAINS, Drain, Servers, table, told, whose};
 use crate::{peer::loopback, print::print, program::Program, signals::Signals};
 
 /// What to do, and to whom.
@@ -13,8 +13,8 @@ use crate::{peer::loopback, print::print, program::Program, signals::Signals};
 #[group(id = "attack")]
 pub struct Args {
     /// Only these attacks, such as timeout-abc ping-flood; all of them if none is named
-    #[arg(value_name = "ATTACK", value_parser = table::find)]
-    attacks: Vec<&'static Case>,
+    #[arg(value_name = "ATTACK", value_parser = find)]
+    attacks: Vec<Row>,
 
     /// An A or a B that runs already, on this machine only; without it A, B and a stock tonic B are started
     #[arg(long, value_name = "ADDRESS", value_parser = loopback)]
@@ -25,13 +25,38 @@ pub struct Args {
     list: bool,
 }
 
+/// A line of the table.
+#[derive(Clone, Copy, Debug)]
+enum Row {
+    Attack(&'static Case),
+    Drain(&'static Drain),
+}
+
+fn find(name: &str) -> Result<Row, String> {
+    let drain = DRAINS.iter().find(|drain| drain.name == name);
+    drain.map_or_else(|| table::find(name).map(Row::Attack), |drain| Ok(Row::Drain(drain)))
+}
+
 impl Args {
-    /// Those that are named; if none is, all that `suit`.
-    fn chosen(&self, suit: impl Fn(&Case) -> bool) -> Vec<&'static Case> {
+    /// The attacks that are named; if nothing is, all that `suit`.
+    fn cases(&self, suit: impl Fn(&Case) -> bool) -> Vec<&'static Case> {
         match self.attacks.is_empty() {
             true => table::CASES.iter().filter(|case| suit(case)).collect(),
-            false => self.attacks.clone(),
+            false => self
+                .attacks
+                .iter()
+                .filter_map(|row| if let Row::Attack(case) = row { Some(*case) } else { None })
+                .collect(),
         }
+    }
+
+    /// The drains that are named; if nothing is, all.
+    fn drains(&self) -> Vec<&'static Drain> {
+        if self.attacks.is_empty() { DRAINS.iter().collect() } else { self.named_drains() }
+    }
+
+    fn named_drains(&self) -> Vec<&'static Drain> {
+        self.attacks.iter().filter_map(|row| if let Row::Drain(drain) = row { Some(*drain) } else { None }).collect()
     }
 }
 
@@ -42,6 +67,10 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.list {
         print(&list());
         return Ok(ExitCode::SUCCESS);
+    }
+    if let (Some(_), [drain, ..]) = (args.target, &args.named_drains()[..]) {
+        eprintln!("error: '{}' ends its server; without --target it starts one of its own", drain.name);
+        return Ok(ExitCode::from(2));
     }
     let mut signals = Signals::new()?;
     tokio::select! {
@@ -54,49 +83,79 @@ async fn attack(args: &Args) -> anyhow::Result<bool> {
     match args.target {
         Some(address) => {
             // How many connections that server lets in, it alone knows.
-            let cases = args.chosen(|case| !case.is_about_connections());
+            let cases = args.cases(|case| !case.is_about_connections());
             let target = whose(address).await?;
-            compare(&cases, &[SEEN], |_| vec![target.clone()]).await
+            let mut table = Table::begin(&[SEEN]);
+            table.attacks(&cases, |_| vec![target.clone()]).await?;
+            Ok(table.end())
         }
         None => {
-            let servers = Servers::start(&Program::this()?.with_defaults()).await?;
-            let cases = args.chosen(|_| true);
+            let program = Program::this()?.with_defaults();
+            let servers = Servers::start(&program).await?;
             let targets = |case: &Case| servers.ours(case).into_iter().chain([servers.stock()]).collect();
-            compare(&cases, &[A, B, STOCK], targets).await
+            let mut table = Table::begin(&[A, B, STOCK]);
+            table.attacks(&args.cases(|_| true), targets).await?;
+            table.drains(&args.drains(), &program).await?;
+            Ok(table.end())
         }
     }
 }
 
-/// Attacks every target, and prints a line each. True if all of ours did as expected.
-async fn compare(
-    cases: &[&'static Case],
-    columns: &[Column],
-    targets: impl Fn(&Case) -> Vec<Target>,
-) -> anyhow::Result<bool> {
-    print(&line(["attack", "expected"].into_iter().chain(columns.iter().map(|column| column.title))));
-    print(&line([":--"; 5].into_iter().take(2 + columns.len())));
-    let mut unmet = vec![Vec::new(); columns.len()];
-    // Those that take long begin now, side by side, and are waited for in their turn.
-    let begin = |case: &&'static Case| {
-        let (case, targets) = (*case, targets(case));
-        case.waits().then(|| tokio::spawn(async move { attack_all(case, &targets).await }))
-    };
-    let begun: Vec<_> = cases.iter().map(begin).collect();
-    for (case, begun) in cases.iter().zip(begun) {
-        let seen = match begun {
-            Some(begun) => begun.await?,
-            None => attack_all(case, &targets(case)).await,
-        };
-        let mut cells = vec![case.name.to_owned(), case.expected.to_string()];
-        for ((column, seen), unmet) in columns.iter().zip(&seen).zip(&mut unmet) {
-            let (mark, cell) = column.judge(case, seen.as_ref());
-            unmet.extend((mark == '✗').then_some(case.name));
-            cells.push(format!("{mark} {cell}"));
-        }
-        print(&line(cells.iter().map(String::as_str)));
+/// What is printed, line by line.
+struct Table {
+    columns: &'static [Column],
+    /// What was not as expected, of each column.
+    unmet: Vec<Vec<&'static str>>,
+}
+
+impl Table {
+    fn begin(columns: &'static [Column]) -> Self {
+        print(&line(["attack", "expected"].into_iter().chain(columns.iter().map(|column| column.title))));
+        print(&line([":--"; 5].into_iter().take(2 + columns.len())));
+        Table { columns, unmet: vec![Vec::new(); columns.len()] }
     }
-    print(&summary(columns, &unmet));
-    Ok(columns.iter().zip(&unmet).all(|(column, unmet)| column.is_stock || unmet.is_empty()))
+
+    /// Attacks every target, and prints a line each.
+    async fn attacks(&mut self, cases: &[&'static Case], targets: impl Fn(&Case) -> Vec<Target>) -> anyhow::Result<()> {
+        // Those that take long begin now, side by side, and are waited for in their turn.
+        let begin = |case: &&'static Case| {
+            let (case, targets) = (*case, targets(case));
+            case.waits().then(|| tokio::spawn(async move { attack_all(case, &targets).await }))
+        };
+        let begun: Vec<_> = cases.iter().map(begin).collect();
+        for (case, begun) in cases.iter().zip(begun) {
+            let seen = match begun {
+                Some(begun) => begun.await?,
+                None => attack_all(case, &targets(case)).await,
+            };
+            let cells = self.columns.iter().zip(&seen).map(|(column, seen)| column.judge(case, seen.as_ref()));
+            self.line(case.name, &case.expected.to_string(), cells.collect());
+        }
+        Ok(())
+    }
+
+    /// Ends servers in every state, side by side, and prints a line each.
+    async fn drains(&mut self, drains: &[&'static Drain], program: &Program) -> anyhow::Result<()> {
+        let all = join_all(drains.iter().map(|drain| drain.run(program))).await;
+        for (drain, seen) in drains.iter().zip(all) {
+            self.line(drain.name, &drain.to_string(), seen?.iter().map(|gone| drain.judge(gone.as_ref())).collect());
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, name: &'static str, expected: &str, cells: Vec<(char, String)>) {
+        for ((mark, _), unmet) in cells.iter().zip(&mut self.unmet) {
+            unmet.extend((*mark == '✗').then_some(name));
+        }
+        let cells: Vec<_> = cells.into_iter().map(|(mark, cell)| format!("{mark} {cell}")).collect();
+        print(&line([name, expected].into_iter().chain(cells.iter().map(String::as_str))));
+    }
+
+    /// True if all of ours did as expected.
+    fn end(self) -> bool {
+        print(&summary(self.columns, &self.unmet));
+        self.columns.iter().zip(&self.unmet).all(|(column, unmet)| column.is_stock || unmet.is_empty())
+    }
 }
 
 /// All targets at once.
@@ -155,6 +214,10 @@ fn list() -> String {
         for (name, does) in group.list() {
             let _ = writeln!(list, "  {name:width$}  {does}");
         }
+    }
+    let _ = writeln!(list, "SIGTERM, where the server has:");
+    for Drain { name, does, .. } in DRAINS {
+        let _ = writeln!(list, "  {name:width$}  {does}");
     }
     list
 }

@@ -1,10 +1,12 @@
 //! Every attack and bad request, to be done to a server of the pair and looked at.
 //!
 //! - [`table`]: THE table: one line an attack, with what the contract wants
-//! - [`Expected`]: that, and whether it came; [`told`]: what came, in words
+//! - [`Expected`]: that, and whether it came; [`told`]: what came, in words; [`status`]: gRPC's part of it
+//! - [`Drain`]: what a server may be in the middle of when it is told to end; [`DRAINS`]: all of them
 //! - [`Servers`]: A, B and a stock tonic B, started to be attacked; [`whose`]: what a server is that runs already
 //! - [`command`]: `lab attack`
 
+mod drains;
 mod expected;
 mod servers;
 mod told;
@@ -16,9 +18,10 @@ use std::time::Duration;
 
 use hostile_peer::client::{Attack, Seen, Target};
 
+pub use drains::{DRAINS, Drain};
 pub use expected::{Answered, Expected, Then, Window};
 pub use servers::{LIMIT, Servers, whose};
-pub use told::told;
+pub use told::{status, told};
 
 /// One attack, and what must come of it.
 #[derive(Clone, Copy, Debug)]

@@ -32,13 +32,18 @@ fn answered(answer: &Answer) -> String {
     }
 }
 
-/// The code's name and the reason, of an answer with a gRPC status.
-pub(super) fn code_and_reason(answer: &Answer) -> Option<(&'static str, String)> {
+/// The gRPC status in an answer's fields.
+pub fn status(answer: &Answer) -> Option<Status> {
     let fields = answer.fields.iter().filter_map(|(name, value)| {
         let name = http::HeaderName::try_from(name.as_str()).ok()?;
         Some((name, value.parse().ok()?))
     });
-    let status = Status::from_header_map(&HeaderMap::from_iter(fields))?;
+    Status::from_header_map(&HeaderMap::from_iter(fields))
+}
+
+/// The code's name and the reason, of an answer with a gRPC status.
+pub(super) fn code_and_reason(answer: &Answer) -> Option<(&'static str, String)> {
+    let status = status(answer)?;
     Some((code_name(status.code()), Origin::of(&status).unwrap_or_default().reason))
 }
 

@@ -17,8 +17,24 @@ impl Figures {
         self.0.extend(&other.0);
     }
 
-    /// The value that a share of all does not exceed; nearest rank.
-    fn percentile(sorted: &[f64], share: f64) -> f64 {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The value that a share of all does not exceed; not a number where there is none.
+    pub fn percentile(&self, share: f64) -> f64 {
+        Figures::of_sorted(&self.sorted(), share)
+    }
+
+    fn sorted(&self) -> Vec<f64> {
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted
+    }
+
+    /// Nearest rank.
+    fn of_sorted(sorted: &[f64], share: f64) -> f64 {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -32,9 +48,8 @@ impl Figures {
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut sorted = self.0.clone();
-        sorted.sort_by(f64::total_cmp);
-        [0.5, 0.99, 0.999, 1.0].iter().try_for_each(|share| write!(f, "{:>9.1}", Figures::percentile(&sorted, *share)))
+        let sorted = self.sorted();
+        [0.5, 0.99, 0.999, 1.0].iter().try_for_each(|share| write!(f, "{:>9.1}", Figures::of_sorted(&sorted, *share)))
     }
 }
 

@@ -8,6 +8,7 @@ mod figures;
 mod floods;
 mod load;
 mod outage;
+mod overload;
 mod replicas;
 mod rolling;
 mod soak;
@@ -43,6 +44,8 @@ pub enum Experiment {
         #[arg(long, value_name = "FILE")]
         plot: Option<PathBuf>,
     },
+    /// More calls than a service can take: how many still go well, and how soon are the others refused?
+    Overload(overload::Size),
     /// Three replicas restarted one after the other under load: does any call fail?
     Rolling {
         /// So many times each
@@ -79,7 +82,8 @@ pub struct Size {
     calls: usize,
 }
 
-/// Runs it. Exit code 0 if every call ended as it must, else 1; 130 after Ctrl-C. The figures decide nothing.
+/// Runs it. Exit code 0 if every call ended as it must, else 1; 130 after Ctrl-C. The figures decide nothing, but under
+/// overload, where they are what must hold.
 ///
 /// Errors: a service did not start.
 pub async fn run(experiment: &Experiment) -> anyhow::Result<ExitCode> {
@@ -92,6 +96,7 @@ pub async fn run(experiment: &Experiment) -> anyhow::Result<ExitCode> {
             Experiment::Replicas(size) => replicas::run(&program, size.calls).await,
             Experiment::Outage { seconds } => outage::run(&program, *seconds).await,
             Experiment::Storm { size, plot } => storm::run(&program, size.calls, plot.as_ref()).await,
+            Experiment::Overload(size) => overload::run(&program, *size).await,
             Experiment::Rolling { rounds } => rolling::run(&program, *rounds).await,
             Experiment::Drains { rounds } => drains::run(&program, *rounds).await,
             Experiment::Connections { idle } => connections::run(&program, *idle).await,

@@ -60,9 +60,10 @@ fn hop(entry: &str) -> Option<(&str, &str)> {
     Some((name, rest.trim_start()))
 }
 
+/// Without a space: the list must not become longer than it came, or it would be over its bounds further on.
 fn push(list: &mut String, entry: &str) {
     if !list.is_empty() {
-        list.push_str(", ");
+        list.push(',');
     }
     list.push_str(entry);
 }
@@ -92,11 +93,11 @@ mod tests {
     fn passes_on_what_is_not_its_own_and_the_peer_takes_it_for_its_own() {
         let values = ["sleep-1, hop=service-b  hostname=x keep-open", "hop=service-a nonsense,hop=service-b sleep-2"];
         let at_b = asked(&service("service-b", Some(A)), &values);
-        assert_eq!(at_b.own, "hostname=x keep-open, sleep-2");
+        assert_eq!(at_b.own, "hostname=x keep-open,sleep-2");
         let passed_on = at_b.others().unwrap();
-        assert_eq!(passed_on, "sleep-1, hop=service-a nonsense");
+        assert_eq!(passed_on, "sleep-1,hop=service-a nonsense");
         let at_a = asked(&service("service-a", None), &[passed_on.to_str().unwrap()]);
-        assert_eq!((at_a.own.as_str(), at_a.others()), ("sleep-1, nonsense", None));
+        assert_eq!((at_a.own.as_str(), at_a.others()), ("sleep-1,nonsense", None));
     }
 
     #[test]
@@ -115,7 +116,17 @@ mod tests {
         assert_eq!(asked(&b, &["sleep-1"; 16]).own(), Ok(Vec::new()));
         assert_eq!(asked(&b, &["sleep-1"; 17]).own(), Err(Refusal::BadRpcBehavior));
         assert_eq!(asked(&b, &[&"x".repeat(1025)]).own(), Err(Refusal::BadRpcBehavior));
-        assert_eq!(asked(&b, &["sleep-1"; 17]).others().unwrap().len(), 17 * 9 - 2);
+        assert_eq!(asked(&b, &["sleep-1"; 17]).others().unwrap().len(), 17 * 8 - 1);
+    }
+
+    #[test]
+    fn takes_the_longest_list_by_way_of_another_service_too() {
+        let longest = format!("{0},{0},hostname={1} sleep-1", "sleep-1", "x".repeat(1024 - 33));
+        let at_b = asked(&service("service-b", Some(A)), &[&longest]);
+        let passed_on = at_b.others().unwrap();
+        assert_eq!((longest.len(), passed_on.to_str().unwrap()), (1024, longest.as_str()));
+        let at_a = asked(&service("service-a", None), &[&longest]);
+        assert_eq!(at_a.own().map(|own| own.len()), Ok(3));
     }
 
     #[test]

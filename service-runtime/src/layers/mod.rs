@@ -10,6 +10,7 @@ pub(crate) mod guard;
 pub(crate) mod limit;
 pub(crate) mod message;
 pub(crate) mod panic;
+pub(crate) mod prepared;
 pub(crate) mod record;
 
 use http::{Request, Response};

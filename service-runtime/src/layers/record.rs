@@ -13,14 +13,13 @@ use std::{
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::{Frame, SizeHint};
 use tonic::{Code, Status, body::Body};
-use tracing::{debug, info};
+use tracing::{Level, debug, enabled, info};
 
-use super::{Handle, json::Face};
+use super::{Handle, json::Face, prepared::Told};
 use crate::{
     behavior::Asked,
     context::{BEHAVIOR_IGNORED, Call, REQUEST_ID, SERVED_BY},
     deadline::{Deadline, header_ms},
-    origin::Origin,
     server::{Shared, connection::InFlight, methods::Method},
     status::{code_name, http_status},
 };
@@ -52,7 +51,7 @@ impl<S: Handle> Handle for Record<S> {
         // An answer without a message carries its status in the headers ("trailers-only").
         match response.headers().contains_key(Status::GRPC_STATUS) {
             true => {
-                entry.finish(response.headers());
+                entry.finish(response.headers(), response.extensions().get());
                 response
             }
             false => response.map(|inner| Body::new(Recorded { inner, entry: Some(entry) })),
@@ -117,19 +116,30 @@ impl Entry {
         }
     }
 
-    /// The line for an answer, whose status stands in its headers or trailers.
-    fn finish(mut self, status: &HeaderMap) {
-        match Status::from_header_map(status) {
-            Some(status) => self.write(&status),
-            None => self.write(&Status::internal("the answer has no status")),
+    /// The line for an answer, whose status stands in its headers or trailers, and may be known.
+    fn finish(mut self, status: &HeaderMap, told: Option<&Arc<Told>>) {
+        match told {
+            Some(told) => self.write(|| told.clone()),
+            None => self.write(|| {
+                let status = Status::from_header_map(status);
+                Arc::new(Told::of(&status.unwrap_or_else(|| Status::internal("the answer has no status"))))
+            }),
         }
     }
 
-    fn write(&mut self, status: &Status) {
+    /// Reading a status takes longer than not writing a line.
+    fn is_wanted(&self) -> bool {
+        if self.quiet { enabled!(Level::DEBUG) } else { enabled!(Level::INFO) }
+    }
+
+    fn write(&mut self, told: impl FnOnce() -> Arc<Told>) {
         self.finished = true;
-        let origin = Origin::of(status);
-        let reason = origin.as_ref().map(|origin| origin.reason.as_str());
-        let failed = status.code() != Code::Ok;
+        if !self.is_wanted() {
+            return;
+        }
+        let told = told();
+        let reason = told.reason.as_deref();
+        let failed = told.code != Code::Ok;
         let latency = self.call.elapsed();
         let peer_call = self.call.peer_call();
         macro_rules! line {
@@ -137,10 +147,10 @@ impl Entry {
                 $level!(
                     endpoint = &*self.endpoint,
                     status = if failed { "error" } else { "ok" },
-                    error = failed.then(|| status.message()),
+                    error = failed.then_some(&*told.message),
                     latency_ms = millis(latency),
-                    code = code_name(status.code()),
-                    http = http_status(status.code(), reason).as_u16(),
+                    code = code_name(told.code),
+                    http = http_status(told.code, reason).as_u16(),
                     reason,
                     url = peer_call.map(|peer| peer.url.as_str()),
                     timeout_ms = peer_call.map(|peer| millis(peer.timeout)),
@@ -161,7 +171,8 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         if !self.finished {
-            self.write(&Status::cancelled("the caller went away before the answer was complete"));
+            let status = || Status::cancelled("the caller went away before the answer was complete");
+            self.write(|| Arc::new(Told::of(&status())));
         }
     }
 }
@@ -188,7 +199,7 @@ impl http_body::Body for Recorded {
         if let Some(trailers) = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.trailers_ref())
             && let Some(entry) = self.entry.take()
         {
-            entry.finish(trailers);
+            entry.finish(trailers, None);
         }
         Poll::Ready(frame)
     }

@@ -4,7 +4,7 @@ use std::{
     io::{self, IoSlice},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -15,16 +15,22 @@ use crate::frames::GOAWAY;
 /// GOAWAY's word for a flood. Source: RFC 9113, 7.
 const ENHANCE_YOUR_CALM: u32 = 11;
 
+/// So much is read before other connections of the worker have a turn. In it are some two hundred calls at most: hyper starts
+/// all that have come before it lets go of the thread.
+const TURN: usize = 16 * 1024;
+
 /// Above TLS, below hyper.
 pub(super) struct Followed<IO> {
     io: IO,
     calls: Arc<Calls>,
+    /// Read in this turn.
+    read: usize,
     flooded: bool,
 }
 
 impl<IO: AsyncWrite + Unpin> Followed<IO> {
     pub fn new(io: IO, calls: Arc<Calls>) -> Self {
-        Followed { io, calls, flooded: false }
+        Followed { io, calls, read: 0, flooded: false }
     }
 
     fn wrote<'a>(&mut self, bytes: impl Iterator<Item = &'a [u8]>, result: &Poll<io::Result<usize>>) {
@@ -45,9 +51,19 @@ impl<IO: AsyncWrite + Unpin> Followed<IO> {
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Followed<IO> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.read >= TURN {
+            self.read = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        let Poll::Ready(read) = Pin::new(&mut self.io).poll_read(cx, buf) else {
+            self.read = 0;
+            return Poll::Pending;
+        };
+        read?;
         let bytes = &buf.filled()[before..];
+        self.read += bytes.len();
         self.flooded |= !bytes.is_empty() && self.calls.read(bytes).is_err();
         Poll::Ready(if self.flooded { Err(self.end(cx)) } else { Ok(()) })
     }
@@ -85,10 +101,41 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Followed<IO> {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        task::Wake,
+    };
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     use super::*;
     use crate::frames::{END_HEADERS, HEADERS};
+
+    #[tokio::test]
+    async fn lets_others_have_a_turn_however_much_there_is_to_read() {
+        let (mut peer, server) = duplex(4 * TURN);
+        peer.write_all(&vec![0; 3 * TURN]).await.unwrap();
+        let mut followed = Followed::new(server, Arc::new(Calls::new()));
+        let wakes = Arc::new(Wakes::default());
+        let waker = wakes.clone().into();
+        let mut reads = || {
+            let mut room = vec![0; TURN];
+            Pin::new(&mut followed).poll_read(&mut Context::from_waker(&waker), &mut ReadBuf::new(&mut room)).is_ready()
+        };
+        assert!(reads());
+        assert!(!reads());
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+        assert!(reads());
+    }
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 
     #[tokio::test]
     async fn notes_of_a_frame_what_the_peer_took_and_not_what_was_offered() {

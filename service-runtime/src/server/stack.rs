@@ -28,11 +28,11 @@ pub fn stack(shared: &Arc<Shared>, routes: Routes) -> Stack {
     // From here on the caller's clock runs: over the limit's answer, the message's arrival and the handler.
     KeepDeadline { shared: shared(), inner:
     // Counts calls in flight; before the body is read, so that a refusal is cheap.
-    Limit { shared: shared(), inner:
+    Limit::new(shared(),
     // Exactly one message, whole and within its limit.
     OneMessage { shared: shared(), inner:
     // Faults on demand; last, so that a bad request is refused as ever.
-    Fault { shared: shared(), inner: routes.prepare() } } } } } } } }
+    Fault { shared: shared(), inner: routes.prepare() } }) } } } } }
 }
 
 #[cfg(test)]

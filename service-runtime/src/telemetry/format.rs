@@ -1,10 +1,13 @@
 //! Turns an event into one line: `time LEVEL service=A key=value …`, or the same as a JSON object.
 
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt::{self, Write as _},
+    time::SystemTime,
+};
 
 use serde_json::{Map, Value};
 use tracing::{
-    Event, Subscriber,
+    Event, Level, Subscriber,
     field::{Field, Visit},
 };
 use tracing_subscriber::{Layer, layer::Context};
@@ -20,32 +23,60 @@ pub struct Lines {
 
 impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut fields = Fields(Map::new());
-        fields.put("service", self.service.into());
-        event.record(&mut fields);
-        let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
-        let level = event.metadata().level().as_str();
+        let time = humantime::format_rfc3339_millis(SystemTime::now());
+        let level = event.metadata().level();
         self.writer.write(match self.format {
-            LogFormat::Text => text(&time, level, &fields.0),
-            LogFormat::Json => json(time, level, fields.0),
+            LogFormat::Text => {
+                let mut text = Text::new(time, level);
+                text.put("service", self.service);
+                event.record(&mut text);
+                text.line()
+            }
+            LogFormat::Json => {
+                let mut json = Json::new(time, level);
+                json.put("service", self.service.into());
+                event.record(&mut json);
+                json.line()
+            }
         });
     }
 }
 
-fn text(time: &str, level: &str, fields: &Map<String, Value>) -> String {
-    let mut line = format!("{time} {level}");
-    for (key, value) in fields {
-        line.push(' ');
-        line.push_str(key);
-        line.push('=');
-        match value {
-            Value::String(text) if needs_quotes(text) => line.push_str(&format!("{text:?}")),
-            Value::String(text) => line.push_str(text),
-            other => line.push_str(&other.to_string()),
+/// A line of `key=value`, written as the fields come: this is on the way of every call.
+struct Text(String);
+
+impl Text {
+    fn new(time: impl fmt::Display, level: &Level) -> Self {
+        // Long enough for a call's line, which then needs no second place.
+        let mut line = String::with_capacity(384);
+        let _ = write!(line, "{time} {level}");
+        Text(line)
+    }
+
+    fn key(&mut self, key: &str) {
+        self.0.push(' ');
+        self.0.push_str(key);
+        self.0.push('=');
+    }
+
+    fn put(&mut self, key: &str, text: &str) {
+        self.key(key);
+        if needs_quotes(text) {
+            let _ = write!(self.0, "{text:?}");
+        } else {
+            self.0.push_str(text);
         }
     }
-    line.push('\n');
-    line
+
+    fn put_plain(&mut self, key: &str, value: impl fmt::Display) {
+        self.key(key);
+        let _ = write!(self.0, "{value}");
+    }
+
+    fn line(mut self) -> String {
+        self.0.push('\n');
+        self.0
+    }
 }
 
 /// Text that a reader of `key=value` could take for something else. Debug formatting then escapes it: a log line is one line.
@@ -54,24 +85,45 @@ fn needs_quotes(text: &str) -> bool {
     text.is_empty() || !text.chars().all(plain)
 }
 
-fn json(time: String, level: &str, fields: Map<String, Value>) -> String {
-    let mut object = Map::new();
-    object.insert("time".into(), time.into());
-    object.insert("level".into(), level.into());
-    object.extend(fields);
-    format!("{}\n", Value::Object(object))
-}
-
-/// An event's fields in the order in which they were written.
-struct Fields(Map<String, Value>);
-
-impl Fields {
-    fn put(&mut self, key: &str, value: Value) {
-        self.0.insert(key.to_owned(), value);
+impl Visit for Text {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field.name(), value);
+    }
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put_plain(field.name(), value);
+    }
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put_plain(field.name(), value);
+    }
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put_plain(field.name(), value);
+    }
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.put(field.name(), &format!("{value:?}"));
     }
 }
 
-impl Visit for Fields {
+/// An event as one object, its fields in the order in which they came.
+struct Json(Map<String, Value>);
+
+impl Json {
+    fn new(time: impl fmt::Display, level: &Level) -> Self {
+        let mut json = Json(Map::new());
+        json.put("time", time.to_string().into());
+        json.put("level", level.as_str().into());
+        json
+    }
+
+    fn put(&mut self, key: &str, value: Value) {
+        self.0.insert(key.to_owned(), value);
+    }
+
+    fn line(self) -> String {
+        format!("{}\n", Value::Object(self.0))
+    }
+}
+
+impl Visit for Json {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.put(field.name(), value.into());
     }
@@ -95,13 +147,13 @@ mod tests {
 
     #[test]
     fn quotes_only_what_could_be_misread_and_stays_on_one_line() {
-        let mut fields = Fields(Map::new());
-        fields.put("service", "A".into());
-        fields.put("error", "Service A is unavailable: cannot connect".into());
-        fields.put("latency_ms", 1.into());
-        fields.put("peer", "two\nlines and a \"quote\"".into());
+        let mut line = Text::new("2026-02-04T21:20:40.123Z", &Level::INFO);
+        line.put("service", "A");
+        line.put("error", "Service A is unavailable: cannot connect");
+        line.put_plain("latency_ms", 1);
+        line.put("peer", "two\nlines and a \"quote\"");
         assert_eq!(
-            text("2026-02-04T21:20:40.123Z", "INFO", &fields.0),
+            line.line(),
             "2026-02-04T21:20:40.123Z INFO service=A error=\"Service A is unavailable: cannot connect\" \
              latency_ms=1 peer=\"two\\nlines and a \\\"quote\\\"\"\n"
         );
@@ -109,11 +161,11 @@ mod tests {
 
     #[test]
     fn writes_the_same_fields_as_json() {
-        let mut fields = Fields(Map::new());
-        fields.put("service", "A".into());
-        fields.put("latency_ms", 1.into());
+        let mut line = Json::new("2026-02-04T21:20:40.123Z", &Level::INFO);
+        line.put("service", "A".into());
+        line.put("latency_ms", 1.into());
         assert_eq!(
-            json("2026-02-04T21:20:40.123Z".into(), "INFO", fields.0),
+            line.line(),
             "{\"time\":\"2026-02-04T21:20:40.123Z\",\"level\":\"INFO\",\"service\":\"A\",\"latency_ms\":1}\n"
         );
     }

@@ -17,11 +17,21 @@ pub(super) const ROWS: &[Row] = &[
     row("http1-bad-utf8", "a query that is not UTF-8", |t, _| {
         first_line(t, &format!("GET {}?msg=%ff%fe HTTP/1.1", t.path))
     }),
+    row("http1-timeout-abc", "grpc-timeout: abc on a plain request", |t, _| {
+        ask_http1(get_with(t, "grpc-timeout: abc\r\n"))
+    }),
+    row("http1-timeout-zero", "grpc-timeout: 0n on a plain request", |t, _| {
+        ask_http1(get_with(t, "grpc-timeout: 0n\r\n"))
+    }),
     row("http1-pipelined", "two requests at once: two answers, in order", |t, _| {
         ask_http1(get(t) + &get(t)).watching(Watch::Answer(3))
     }),
     row("http1-0", "HTTP/1.0: one answer, and the connection is closed", |t, _| {
         ask_http1(format!("GET {}?msg=hello HTTP/1.0\r\n\r\n", t.path))
+    }),
+    row("http1-upgrade-h2c", "asks to go on in HTTP/2, in the way that nobody takes any more", |t, _| {
+        let fields = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n";
+        ask_http1(get_with(t, fields))
     }),
     row("http1-no-host", "a request without Host", |t, _| {
         ask_http1(format!("GET {}?msg=hello HTTP/1.1\r\n\r\n", t.path))
@@ -54,6 +64,9 @@ pub(super) const ROWS: &[Row] = &[
     }),
     row("http1-bad-coding", "a Transfer-Encoding that does not end in chunked", |t, _| {
         ask_http1(get_with(t, "Transfer-Encoding: gzip\r\n"))
+    }),
+    row("http1-bad-chunk", "a chunk whose length is no number", |t, _| {
+        ask_http1(get_with(t, "Transfer-Encoding: chunked\r\n") + "zz\r\nxx\r\n0\r\n\r\n")
     }),
     row("http1-body-unfinished", "a body that is announced and never sent", |t, _| {
         ask_http1(get_with(t, "Content-Length: 100\r\n") + "half of it")

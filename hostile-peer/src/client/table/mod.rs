@@ -41,7 +41,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("HTTP/2 broken", protocol::ROWS),
     ("stalls", stalls::ROWS),
     ("floods", floods::ROWS),
-    ("connections", others::ROWS),
+    ("crowds", others::ROWS),
 ];
 
 /// A stream after all those that an attack uses.

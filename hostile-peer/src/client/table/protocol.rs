@@ -12,7 +12,16 @@ use crate::{
     },
 };
 
+/// A ClientHello as far as its first words (RFC 8446, 4.1.2).
+const CLIENT_HELLO: &[u8] = b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03";
+
 pub(super) const ROWS: &[Row] = &[
+    row("garbage", "bytes that are neither HTTP", |_, _| {
+        Script::until_end([Step::Mute, Step::Say(b"\xf3\x1c\x9a\x07\xe4\xb2\x5d\x88\r\n\r\n".to_vec())])
+    }),
+    row("tls-client-hello", "speaks TLS to a port that does not", |_, _| {
+        Script::until_end([Step::Mute, Step::Say([CLIENT_HELLO, &[7; 194]].concat())])
+    }),
     row("bad-preface", "a connection preface with its last letters wrong", |_, _| {
         Script::until_end([Step::Say([&PREFACE[..20], b"XXXX", &[0; 9]].concat())])
     }),
@@ -75,7 +84,8 @@ mod tests {
     #[test]
     fn greets_before_it_breaks_anything() {
         let target = Target::new(([127, 0, 0, 1], 1).into(), "/s/m", "/p");
-        for row in ROWS.iter().filter(|row| row.name != "bad-preface") {
+        let others = ["garbage", "tls-client-hello", "bad-preface"];
+        for row in ROWS.iter().filter(|row| !others.contains(&row.name)) {
             let script = (row.script)(&target, 0);
             assert!(
                 matches!(&script.steps[0], Step::Say(bytes) if greeting().starts_with(&bytes[..24])),

@@ -53,6 +53,12 @@ impl Request {
         self
     }
 
+    /// With these fields too.
+    pub(super) fn and(mut self, more: impl Iterator<Item = (&'static str, Cow<'static, str>)>) -> Self {
+        self.fields.extend(more);
+        self
+    }
+
     pub(super) fn without(mut self, name: &str) -> Self {
         self.fields.retain(|(known, _)| *known != name);
         self

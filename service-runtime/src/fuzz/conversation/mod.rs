@@ -60,7 +60,7 @@ fn reaches_every_check_and_the_handler() {
         assert!(answers.iter().any(|answer| answer.http == http), "no answer with HTTP {http}");
     }
     let good = answers.iter().filter(|answer| answer.grpc.as_deref() == Some("0")).count();
-    assert!(good > 30, "only {good} calls succeed");
+    assert!(good > 10, "only {good} calls succeed");
 }
 
 fn play(batch: &Batch) -> Played {

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::{
     Service,
-    behavior::{self, Action, Asked, RPC_BEHAVIOR},
+    behavior::{self, Action, Asked, Behaviour, RPC_BEHAVIOR},
     service::B,
     status::Refusal,
 };
@@ -32,10 +32,8 @@ pub fn holds(input: &[u8]) -> bool {
 
 /// Reads it as the flag and the header are read; what is taken is within its bounds, and written as it should be.
 fn is_of_the_vocabulary(list: &str) -> bool {
-    let entries = || list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
-    let fits = list.len() <= 1024 && entries().count() <= 16;
     let read = behavior::read(list);
-    assert_eq!(read.is_some(), fits && entries().all(is_entry));
+    assert_eq!(read.is_some(), fits(list) && entries(list).all(is_entry));
     for behaviour in read.iter().flatten() {
         match behaviour.action {
             Action::Sleep(pause) => assert!(pause <= Duration::from_secs(3600)),
@@ -78,15 +76,44 @@ fn is_below(digits: &str, limit: u64) -> bool {
     plain && short.len() <= 10 && (short.is_empty() || short.parse::<u64>().is_ok_and(|number| number < limit))
 }
 
-/// Nothing of what is asked is lost or doubled on the way through B to A.
+/// Nothing of what is asked is lost or doubled on the way through B to A, nor refused where it was not before.
 fn reaches_whom_it_is_for(headers: &HeaderMap) {
     let at_b = Asked::read(headers, &B);
     let passed_on: HeaderMap = at_b.others().map(|others| (RPC_BEHAVIOR, others)).into_iter().collect();
-    let at_a = Asked::read(&passed_on, &A);
-    let refused = |asked: &Asked| asked.own().is_err_and(|refusal| refusal == Refusal::BadRpcBehavior);
-    assert!([&at_a, &at_b].iter().all(|asked| asked.own().is_ok() || refused(asked)));
-    let alone = Asked::read(headers, &A);
-    // Without B on the way, A sees what is for B too, and takes none of it.
+    let (at_a, alone) = (Asked::read(&passed_on, &A), Asked::read(headers, &A));
+    assert_eq!(at_b.own(), own(headers, &B));
+    assert_eq!(alone.own(), own(headers, &A));
+    if fits(&list(headers)) {
+        assert_eq!(at_a.own(), alone.own(), "by way of B, and without");
+    }
     assert_eq!(at_a.is_ignored(false) || at_b.is_ignored(false), alone.is_ignored(false));
     assert!(!at_b.is_ignored(true), "what is not for B goes on to A");
+}
+
+/// What is for a service: that of its name, and at the end of the chain what has no name.
+fn own(headers: &HeaderMap, service: &Service) -> Result<Vec<Behaviour>, Refusal> {
+    let list = list(headers);
+    let prefix = format!("hop={} ", service.name);
+    let named = |entry: &str| entry.starts_with("hop=") && entry.contains(' ');
+    let mine = entries(&list).filter_map(|entry| match entry.strip_prefix(&prefix) {
+        None if named(entry) || service.behind.is_some() => None,
+        rest => Some(rest.unwrap_or(entry)),
+    });
+    // One by one, so that they do not add up to more than the list was.
+    let read = mine.filter(|entry| !entry.trim().is_empty()).map(behavior::read).collect::<Option<Vec<_>>>();
+    read.filter(|_| fits(&list)).map(|all| all.concat()).ok_or(Refusal::BadRpcBehavior)
+}
+
+fn list(headers: &HeaderMap) -> String {
+    let values = headers.get_all(RPC_BEHAVIOR).iter().map(|value| value.to_str().unwrap_or("?"));
+    values.collect::<Vec<_>>().join(",")
+}
+
+fn entries(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|entry| !entry.is_empty())
+}
+
+/// Sixteen entries in a kibibyte, as the refusal says.
+fn fits(list: &str) -> bool {
+    list.len() <= 1024 && entries(list).count() <= 16
 }

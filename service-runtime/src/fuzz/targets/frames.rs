@@ -23,7 +23,7 @@ pub fn holds(input: &[u8]) -> bool {
 }
 
 /// Every frame whose nine first bytes are there, and whether nothing is unfinished. Source: RFC 9113, 4.1.
-fn heads(mut stream: &[u8]) -> (Vec<Head>, bool) {
+pub fn heads(mut stream: &[u8]) -> (Vec<Head>, bool) {
     let mut heads = Vec::new();
     while let [a, b, c, kind, flags, high, d, e, f, after @ ..] = stream {
         let number = |bytes: [&u8; 4]| bytes.iter().fold(0, |number, byte| number * 256 + u32::from(**byte));

@@ -1,76 +1,8 @@
-//! Every attack and bad request, done to A and to B as real processes: what they answer, and what becomes of the connection.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! The table, a test a line.
 
-use std::{
-    collections::HashMap,
-    process::Command,
-    sync::{Arc, Condvar, LazyLock, Mutex, mpsc},
-    thread,
-    time::Duration,
-};
+use lab::attacks::{table, told};
 
-use hostile_peer::client::{Answer, Attack, Seen, Target};
-use lab::{
-    attacks::{Case, Servers, table, told},
-    program::Program,
-};
-
-/// The slowest is done after 30 s; this is far beyond.
-const PATIENCE: Duration = Duration::from_secs(90);
-
-/// What A and B did, by the attack's name.
-type Results = HashMap<&'static str, [Result<Seen, String>; 2]>;
-
-/// One A and one B for all tests of this file, and those attacks that take long, which go on side by side from the start.
-struct Field {
-    targets: HashMap<&'static str, [Target; 2]>,
-    waited: Arc<(Mutex<Results>, Condvar)>,
-}
-
-static FIELD: LazyLock<Field> = LazyLock::new(|| {
-    let (send, receive) = mpsc::channel();
-    let waited = Arc::new((Mutex::new(Results::new()), Condvar::new()));
-    let results = waited.clone();
-    // Children die with the thread that started them; this one lives as long as the tests.
-    thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let program = Program::at(env!("CARGO_BIN_EXE_lab")).with_defaults();
-            let servers = Servers::start(&program).await.unwrap();
-            for case in table::CASES.iter().filter(|case| case.waits()) {
-                let (targets, results) = (servers.ours(case), results.clone());
-                tokio::spawn(async move {
-                    let seen = attack_both(case, &targets).await;
-                    results.0.lock().unwrap().insert(case.name, seen);
-                    results.1.notify_all();
-                });
-            }
-            send.send(table::CASES.iter().map(|case| (case.name, servers.ours(case))).collect()).unwrap();
-            std::future::pending::<()>().await;
-        });
-    });
-    Field { targets: receive.recv().unwrap(), waited }
-});
-
-async fn attack_both(case: &Case, [a, b]: &[Target; 2]) -> [Result<Seen, String>; 2] {
-    let (a, b) = tokio::join!(case.run(a), case.run(b));
-    [a, b].map(|seen| seen.map_err(|error| format!("{error:#}")))
-}
-
-fn block_on<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
-}
-
-fn both(case: &'static Case) -> [Result<Seen, String>; 2] {
-    let Field { targets, waited } = &*FIELD;
-    if !case.waits() {
-        return block_on(attack_both(case, &targets[case.name]));
-    }
-    let (results, changed) = &**waited;
-    let waiting =
-        changed.wait_timeout_while(results.lock().unwrap(), PATIENCE, |results| !results.contains_key(case.name));
-    waiting.unwrap().0.get(case.name).unwrap_or_else(|| panic!("{} is not over", case.name)).clone()
-}
+use super::field::both;
 
 #[track_caller]
 fn is_as_the_contract_says(name: &str) {
@@ -96,95 +28,6 @@ macro_rules! rows {
 fn leaves_no_attack_out() {
     let names: Vec<&str> = table::CASES.iter().map(|case| case.name).collect();
     assert_eq!(TESTED, names);
-}
-
-fn answer(name: &str) -> [Answer; 2] {
-    both(table::find(name).unwrap()).map(|seen| seen.unwrap().answer.unwrap())
-}
-
-#[test]
-fn says_what_it_would_take_instead() {
-    for (name, field, value) in [
-        ("encoding-gzip", "grpc-accept-encoding", "identity"),
-        ("http1-wrong-method", "allow", "GET, HEAD"),
-        ("http2-wrong-method", "allow", "GET, HEAD"),
-        ("grpc-get", "allow", "POST"),
-        ("http1-unknown-path", "content-type", "application/json"),
-    ] {
-        for answer in answer(name) {
-            assert_eq!(answer.field(field), Some(value), "{name}: {answer}");
-        }
-    }
-}
-
-#[test]
-fn tells_nobody_how_it_is_made() {
-    for name in ["malformed-protobuf", "invalid-utf8"] {
-        for answer in answer(name) {
-            assert_eq!(
-                answer.field("grpc-message"),
-                Some("The%20message%20is%20not%20what%20this%20method%20takes"),
-                "{name}: {answer}"
-            );
-        }
-    }
-}
-
-/// `lab attack`: standard output, standard error, and the exit code.
-fn lab(arguments: &[&str]) -> (String, String, Option<i32>) {
-    let output = Command::new(env!("CARGO_BIN_EXE_lab")).arg("attack").args(arguments).output().unwrap();
-    (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap(), output.status.code())
-}
-
-#[test]
-fn compares_with_stock_tonic_in_one_command() {
-    let (table, _, code) = lab(&["two-messages", "http1-no-host"]);
-    let row = |name: &str| table.lines().find(|line| line.contains(name)).unwrap().to_owned();
-    assert_eq!(row("two-messages").matches("✓ UNIMPLEMENTED NOT_ONE_MESSAGE · serves on · ").count(), 2, "{table}");
-    assert!(row("two-messages").contains("✗ OK · serves on · "), "{table}");
-    assert_eq!(row("http1-no-host").matches("✓ HTTP 400 BAD_HOST · serves on · ").count(), 2, "{table}");
-    assert!(table.ends_with("\nNot as expected:  A none  B none  stock tonic 1\n"), "{table}");
-    assert_eq!(code, Some(0));
-}
-
-#[test]
-fn attacks_a_server_that_runs_already() {
-    let [_, b] = FIELD.targets["good-call"].clone();
-    let (table, _, code) = lab(&["timeout-abc", "--target", &b.address.to_string()]);
-    assert!(table.contains("✓ INTERNAL BAD_TIMEOUT · serves on · "), "{table}");
-    assert_eq!(code, Some(0));
-    // It is no B that lets in eight connections only.
-    let (table, _, code) = lab(&["one-connection-over-8", "--target", &b.address.to_string()]);
-    assert!(table.ends_with("\nNot as expected:  seen 1 (one-connection-over-8)\n"), "{table}");
-    assert_eq!(code, Some(1));
-}
-
-#[test]
-fn says_in_one_sentence_what_is_wrong() {
-    let peer = hostile_peer::Peer::start("status-12").unwrap();
-    let neither = format!("error: neither service A nor service B answers at {}", peer.address());
-    for (arguments, sentence, code) in [
-        (&["silnt"][..], "no attack 'silnt'; did you mean 'silent'? lab attack --list shows them all", 2),
-        (&["silent", "--target", "10.0.0.1:80"], "a loopback address such as 127.0.0.1:80: it is a test tool", 2),
-        (&["silent", "--list"], "cannot be used with", 2),
-        (&["silent", "--target", &peer.address().to_string()], &neither, 1),
-    ] {
-        let (output, said, exit) = lab(arguments);
-        assert!(said.contains(sentence) && said.lines().count() == 1 && output.is_empty(), "{said}");
-        assert_eq!(exit, Some(code));
-    }
-}
-
-#[test]
-fn lists_every_attack() {
-    let (list, _, code) = lab(&["--list"]);
-    for group in hostile_peer::client::groups() {
-        assert!(list.contains(&format!("{}:\n", group.title)));
-        for (name, does) in group.list() {
-            assert!(list.lines().any(|line| line.trim().starts_with(name) && line.ends_with(does)), "{name}");
-        }
-    }
-    assert_eq!((code, "one-connection-over-5".parse::<Attack>().is_ok()), (Some(0), true));
 }
 
 rows! {
@@ -225,12 +68,17 @@ rows! {
     answers_431_to_33_kib_of_metadata_and_serves_on: "metadata-33k"
     answers_431_to_100_kib_of_metadata_or_closes: "metadata-100k"
     answers_431_to_1_mib_of_metadata_or_closes: "metadata-1m"
+    answers_431_to_1_000_small_fields: "metadata-1000-fields"
+    answers_431_to_a_header_block_that_stands_for_much_or_closes: "hpack-bomb"
     answers_404_over_http_1: "http1-unknown-path"
     answers_405_over_http_1: "http1-wrong-method"
     answers_400_to_a_query_with_a_bad_escape: "http1-bad-percent"
     answers_400_to_a_query_that_is_not_utf_8: "http1-bad-utf8"
+    answers_500_to_a_timeout_of_letters: "http1-timeout-abc"
+    answers_504_to_a_timeout_of_zero: "http1-timeout-zero"
     answers_two_requests_that_come_at_once_in_their_order: "http1-pipelined"
     answers_http_1_0_once: "http1-0"
+    answers_in_http_1_who_asks_to_go_on_in_http_2: "http1-upgrade-h2c"
     answers_400_without_a_host: "http1-no-host"
     answers_400_with_two_hosts: "http1-two-hosts"
     answers_431_to_17_kib_of_fields_and_serves_on: "http1-headers-17k"
@@ -244,6 +92,7 @@ rows! {
     answers_400_to_a_length_that_is_none: "http1-bad-length"
     closes_after_a_request_with_a_length_and_chunks: "http1-length-and-chunked"
     answers_400_to_a_coding_that_is_not_chunked: "http1-bad-coding"
+    closes_after_a_body_that_is_none: "http1-bad-chunk"
     answers_404_over_http_2: "http2-unknown-path"
     answers_405_over_http_2: "http2-wrong-method"
     answers_400_to_a_bad_escape_over_http_2: "http2-bad-percent"
@@ -251,6 +100,8 @@ rows! {
     closes_after_a_field_name_in_upper_case: "http2-upper-case"
     resets_a_request_with_connection: "http2-connection-field"
     resets_a_request_whose_length_is_wrong: "http2-wrong-length"
+    closes_after_garbage: "garbage"
+    closes_after_a_client_hello: "tls-client-hello"
     closes_after_a_bad_preface: "bad-preface"
     does_not_mind_which_frame_comes_first: "no-settings"
     closes_after_a_push_setting_that_is_none: "settings-push-2"
@@ -288,6 +139,7 @@ rows! {
     has_enough_of_window_updates: "window-update-flood"
     has_enough_of_unknown_frames: "unknown-frame-flood"
     has_enough_of_streams: "stream-flood"
+    refuses_streams_beyond_the_limit_and_serves_on: "too-many-streams"
     closes_one_connection_too_many_until_there_is_room: "one-connection-over-8"
     is_unavailable_where_the_body_never_ends_and_there_is_no_deadline: "body-unfinished"
     answers_a_get_whose_body_never_comes: "http1-body-unfinished"

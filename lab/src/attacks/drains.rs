@@ -1,0 +1,244 @@
+//! What a caller may be in the middle of when its server is told to end, and what must come of both.
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
+
+use crate::{
+    child::Child,
+    program::{Program, STOCK_TONIC},
+    raw::{Caller, Fate, Manners, Plain, frame::PREFACE},
+    watch::Watch,
+};
+
+/// Beyond the contract's bound, for a busy machine.
+const SLACK: Duration = Duration::from_millis(500);
+/// A peer without a call holds the exit back so long at most.
+const IDLE: Duration = Duration::from_millis(250);
+/// A server that has not ended by then does not end.
+const PATIENCE: Duration = Duration::from_secs(6);
+/// Where the drain timeout is to pass, for calls of a second.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// One state, and what must come of it.
+#[derive(Debug)]
+pub struct Drain {
+    /// Its name.
+    pub name: &'static str,
+    /// One sentence: what the server is in the middle of.
+    pub does: &'static str,
+    /// When the server must have ended.
+    pub exits: Exits,
+    state: State,
+}
+
+/// When a server ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exits {
+    /// Within 250 ms of the signal.
+    AtOnce,
+    /// Within 250 ms of the last byte of its call's answer, which is whole.
+    AfterItsCall,
+    /// When the drain timeout is over: its call is cut.
+    AtTheDrainTimeout,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Says(&'static [u8]),
+    Watches,
+    KeepsHttp1,
+    Idles(Manners),
+    /// With a call of a second.
+    Calls(Manners),
+    /// With a call that is answered at once, at length.
+    Reads(Manners),
+}
+
+const SLOWLY: Manners = Manners { window: 1024, pause: Some(Duration::from_millis(30)), ..Manners::GOOD };
+const NOT_AT_ALL: Manners = Manners { window: 1024, pause: None, ..Manners::GOOD };
+
+/// Every one of them.
+#[rustfmt::skip]
+pub const DRAINS: &[Drain] = &[
+    drain("drain-silent", "a peer that has said nothing", Exits::AtOnce, State::Says(b"")),
+    drain("drain-half-preface", "a peer that has sent ten bytes of the preface", Exits::AtOnce, State::Says(PREFACE.split_at(10).0)),
+    drain("drain-idle", "a connection without a call", Exits::AtOnce, State::Idles(Manners::GOOD)),
+    drain("drain-idle-deaf", "the same, whose peer answers no PING", Exits::AtOnce, State::Idles(Manners::DEAF)),
+    drain("drain-http1", "a kept HTTP/1.1 connection", Exits::AtOnce, State::KeepsHttp1),
+    drain("drain-watch", "an open health Watch, which is told", Exits::AtOnce, State::Watches),
+    drain("drain-call", "a call", Exits::AfterItsCall, State::Calls(Manners::GOOD)),
+    drain("drain-call-deaf", "the same, whose peer answers no PING", Exits::AfterItsCall, State::Calls(Manners::DEAF)),
+    drain("drain-slow-reader", "a peer that takes its answer slowly", Exits::AfterItsCall, State::Reads(SLOWLY)),
+    drain("drain-never-reads", "a peer that does not take its answer", Exits::AtTheDrainTimeout, State::Reads(NOT_AT_ALL)),
+    drain("drain-long-call", "a call longer than the drain timeout", Exits::AtTheDrainTimeout, State::Calls(Manners::GOOD)),
+];
+
+const fn drain(name: &'static str, does: &'static str, exits: Exits, state: State) -> Drain {
+    Drain { name, does, exits, state }
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Gone {
+    /// From the signal to the process's end; `None` if it went on.
+    exited: Option<Duration>,
+    /// From the signal to the last byte of the call's answer, if there was a call and it was answered.
+    answered: Option<Duration>,
+    call: Option<Fate>,
+    /// Whether a Watch saw NOT_SERVING and UNAVAILABLE.
+    told: Option<bool>,
+}
+
+impl Drain {
+    /// Does it to an A, a B and a stock tonic B, which gives no health service and no HTTP/1.1: `None` there.
+    ///
+    /// Errors: one does not start, or the state cannot be reached.
+    pub async fn run(&self, program: &Program) -> anyhow::Result<[Option<Gone>; 3]> {
+        let behavior: &[&str] =
+            if matches!(self.state, State::Calls(_)) { &["--rpc-behavior", "sleep-1"] } else { &[] };
+        let timeout = format!("{}ms", DRAIN_TIMEOUT.as_millis());
+        let limit: &[&str] = if self.exits == Exits::AtTheDrainTimeout { &["--drain-timeout", &timeout] } else { &[] };
+        let behind = start(program, "service-a", behavior).await?;
+        let to_a = ["--service-a", &behind.url()];
+        let a = self.end(start(program, "service-a", &[limit, behavior].concat()).await?);
+        let b = self.end(start(program, "service-b", &[limit, &to_a].concat()).await?);
+        if matches!(self.state, State::Watches | State::KeepsHttp1) {
+            let (a, b) = tokio::try_join!(a, b)?;
+            return Ok([Some(a), Some(b), None]);
+        }
+        let stock = self.end(start(program, STOCK_TONIC, &to_a).await?);
+        let (a, b, stock) = tokio::try_join!(a, b, stock)?;
+        Ok([a, b, stock].map(Some))
+    }
+
+    /// A mark and a cell of the table.
+    pub fn judge(&self, gone: Option<&Gone>) -> (char, String) {
+        match gone {
+            None => ('–', String::new()),
+            Some(gone) => (if self.is_met(gone) { '✓' } else { '✗' }, gone.to_string()),
+        }
+    }
+
+    async fn end(&self, mut server: Child) -> anyhow::Result<Gone> {
+        let held = self.state.hold(&server).await.with_context(|| format!("{}: {}", server.name(), self.name))?;
+        let signalled = Instant::now();
+        server.terminate()?;
+        let exits = async { timeout(PATIENCE, server.ended()).await.is_ok().then(|| signalled.elapsed()) };
+        let (exited, gone) = match held {
+            // It stays as it is for as long as the server may take.
+            Held::Says(peer) => (exits.await, Gone::of(peer)),
+            Held::KeepsHttp1(peer) => (exits.await, Gone::of(peer)),
+            Held::Calls(caller) => tokio::join!(exits, Gone::of_a_caller(caller, signalled)),
+            Held::Watches(watch) => tokio::join!(exits, Gone::of_a_watch(watch)),
+        };
+        Ok(Gone { exited, ..gone })
+    }
+
+    /// Whether that is what must come.
+    fn is_met(&self, gone: &Gone) -> bool {
+        let Some(exited) = gone.exited else { return false };
+        let soon_after = |from: Duration| exited <= from + IDLE + SLACK;
+        gone.told != Some(false)
+            && match self.exits {
+                Exits::AtOnce => soon_after(Duration::ZERO),
+                Exits::AfterItsCall => gone.answered.is_some_and(soon_after),
+                Exits::AtTheDrainTimeout => exited >= DRAIN_TIMEOUT && soon_after(DRAIN_TIMEOUT),
+            }
+            && gone.call.as_ref().is_none_or(|call| (*call == Fate::Whole) == (self.exits == Exits::AfterItsCall))
+    }
+}
+
+async fn start(program: &Program, service: &'static str, flags: &[&str]) -> anyhow::Result<Child> {
+    Child::start(program, service, &[&["--listen", "127.0.0.1:0"], flags].concat()).await
+}
+
+/// A server's peer, in its state.
+enum Held {
+    Says(TcpStream),
+    Watches(Watch),
+    KeepsHttp1(Plain),
+    Calls(Caller),
+}
+
+impl State {
+    async fn hold(self, server: &Child) -> anyhow::Result<Held> {
+        let at = server.address();
+        Ok(match self {
+            State::Says(bytes) => {
+                let mut peer = TcpStream::connect(at).await?;
+                peer.write_all(bytes).await?;
+                Held::Says(peer)
+            }
+            State::Watches => Held::Watches(Watch::open(at).await?),
+            State::KeepsHttp1 => {
+                let mut peer = Plain::connect(at).await?;
+                peer.ask(server.name(), "hello", "").await?;
+                peer.answer().await?;
+                Held::KeepsHttp1(peer)
+            }
+            State::Idles(manners) => Held::Calls(called(server, manners, None).await?),
+            State::Calls(manners) => Held::Calls(called(server, manners, Some("hello")).await?),
+            State::Reads(manners) => Held::Calls(called(server, manners, Some(&"long".repeat(4096))).await?),
+        })
+    }
+}
+
+/// A connection on which the server has read everything, a call of this text included.
+async fn called(server: &Child, manners: Manners, msg: Option<&str>) -> anyhow::Result<Caller> {
+    let mut caller = Caller::connect(server.address(), manners).await?;
+    if let Some(msg) = msg {
+        caller.call(server.name(), msg, &[]).await?;
+    }
+    caller.heard().await?;
+    Ok(caller)
+}
+
+impl Gone {
+    /// Of a peer that only looks.
+    fn of<T>(peer: T) -> Gone {
+        drop(peer);
+        Gone::default()
+    }
+
+    async fn of_a_caller(caller: Caller, signalled: Instant) -> Gone {
+        let ended = caller.ended(PATIENCE).await;
+        let answered = ended.last_answer().map(|at| at.saturating_duration_since(signalled));
+        Gone { answered, call: ended.calls.first().map(|call| ended.fate(call)), ..Gone::default() }
+    }
+
+    async fn of_a_watch(watch: Watch) -> Gone {
+        let told = timeout(PATIENCE, watch.told()).await.is_ok_and(|told| told.is_drained());
+        Gone { told: Some(told), ..Gone::default() }
+    }
+}
+
+impl fmt::Display for Drain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.exits {
+            Exits::AtOnce => "exit within 250 ms",
+            Exits::AfterItsCall => "its answer whole · exit 250 ms later",
+            Exits::AtTheDrainTimeout => "cut after the drain timeout, 500 ms",
+        })
+    }
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.call, self.told) {
+            (Some(Fate::Whole), _) => f.write_str("its answer whole · ")?,
+            (Some(_), _) => f.write_str("no answer · ")?,
+            (_, Some(true)) => f.write_str("NOT_SERVING, UNAVAILABLE · ")?,
+            (_, Some(false)) => f.write_str("not told · ")?,
+            _ => {}
+        }
+        match self.exited {
+            Some(exited) => write!(f, "exit after {} ms", exited.as_millis()),
+            None => write!(f, "goes on after {} s", PATIENCE.as_secs()),
+        }
+    }
+}
