@@ -3,7 +3,7 @@
 //! Stock tonic answers CANCELLED, ignores a malformed timeout and lets a stream run on; see the tests of this crate.
 
 use std::{
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
 };
@@ -36,7 +36,9 @@ impl<S: Handle> Handle for KeepDeadline<S> {
         if let Some(deadline) = deadline {
             request.extensions_mut().insert(deadline);
         }
-        match deadline::keep(deadline, self.inner.handle(request)).await {
+        // Pinned here: moved into `keep` it would be in this future twice, and every call in flight would pay for both.
+        let work = pin!(self.inner.handle(request));
+        match deadline::keep(deadline, work).await {
             Err(deadline::Passed) => answer(refused(service, Refusal::DeadlinePassed)),
             Ok(response) => match deadline.filter(|_| streams) {
                 None => response,
