@@ -103,7 +103,7 @@ rows! {
     closes_after_garbage: "garbage"
     closes_after_a_client_hello: "tls-client-hello"
     closes_after_a_bad_preface: "bad-preface"
-    does_not_mind_which_frame_comes_first: "no-settings"
+    closes_a_peer_that_does_not_begin_with_settings: "no-settings"
     closes_after_a_push_setting_that_is_none: "settings-push-2"
     closes_after_a_window_setting_that_is_none: "settings-window-2gib"
     closes_after_a_frame_size_setting_that_is_none: "settings-frame-size-1"

@@ -145,6 +145,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn keeps_the_connection_of_a_caller_whose_messages_come_after_their_headers() {
+        // In time to be taken, and too late for that.
+        for late in [REST_OF_REQUEST / 5, REST_OF_REQUEST * 5] {
+            keeps_a_connection_with_messages(late).await;
+        }
+    }
+
+    async fn keeps_a_connection_with_messages(late: Duration) {
         let (mut client, _phase) = overloaded();
         client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
         let get = [0x83, 0x86, 0x84, 0x41, 1, b'a'];
@@ -153,7 +160,7 @@ mod tests {
             let streams = (0..100).map(|call| (batch * 100 + call) * 2 + 1);
             let headers: Vec<u8> = streams.clone().flat_map(|id| frame(HEADERS, END_HEADERS, id, &get)).collect();
             client.write_all(&headers).await.unwrap();
-            sleep(Duration::from_millis(1)).await;
+            sleep(late).await;
             let messages: Vec<u8> = streams.flat_map(|id| frame(DATA, END_STREAM, id, b"late")).collect();
             client.write_all(&messages).await.unwrap();
             sleep(Duration::from_millis(1)).await;

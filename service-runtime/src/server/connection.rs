@@ -134,6 +134,9 @@ fn builder() -> auto::Builder<TokioExecutor> {
         .keep_alive_timeout(KEEPALIVE_ANSWER)
         .max_concurrent_streams(STREAMS)
         .max_pending_accept_reset_streams(CANCELLED_UNSEEN)
+        // Over the whole life of a connection, where the budget of frames goes by time; and h2 takes for a mistake what comes
+        // late on a stream that was refused.
+        .max_local_error_reset_streams(None)
         .max_header_list_size(HEADER_LIST);
     builder
 }

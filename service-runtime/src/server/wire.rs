@@ -6,7 +6,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::budget::{Budget, Flood};
-use crate::frames::{CONTINUATION, DATA, END_HEADERS, END_STREAM, Frames, HEADERS, Head, RST_STREAM, Step};
+use crate::frames::{
+    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, Frames, HEADERS, Head, RST_STREAM, SETTINGS, Step,
+};
 
 /// What an HTTP/2 client says first. Source: RFC 9113, 3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -35,6 +37,8 @@ pub(crate) struct Wire {
     begun: Option<Instant>,
     /// The last frame of the peer's.
     last: Option<Head>,
+    /// SETTINGS have come, at least their begin.
+    greeted: bool,
     /// HEADERS were not followed by their END_HEADERS yet.
     block_is_open: bool,
     /// Streams on which an answer has begun and not ended, and since when.
@@ -54,6 +58,7 @@ impl Wire {
             writes: Frames::default(),
             begun: Some(now),
             last: None,
+            greeted: false,
             block_is_open: false,
             answering: Vec::new(),
             stuck: None,
@@ -95,16 +100,17 @@ impl Wire {
     }
 
     fn read_frames(&mut self, bytes: &[u8], now: Instant) -> Result<(), Flood> {
-        let Wire { reads, begun, last, block_is_open, answering, budget, last_stream, .. } = self;
+        let Wire { reads, begun, last, greeted, block_is_open, answering, budget, last_stream, .. } = self;
         let mut flood = Ok(());
         reads.follow(bytes, |step| match step {
-            // The clock of a header block runs on, and so does that of the preface, which ends with the first frame.
-            Step::Begins if *block_is_open || last.is_none() => {}
+            // The clock of a header block runs on, and so does that of the preface, to which SETTINGS belong (RFC 9113, 3.4).
+            Step::Begins if *block_is_open || !*greeted => {}
             Step::Begins => *begun = Some(now),
             Step::Head(head) => {
                 flood = flood.and(budget.received(head, now));
                 match head.kind {
                     HEADERS | CONTINUATION => *block_is_open = !head.has(END_HEADERS),
+                    SETTINGS if !head.has(ACK) => *greeted = true,
                     RST_STREAM => answering.retain(|(stream, _)| *stream != head.stream),
                     _ => {}
                 }
@@ -113,7 +119,7 @@ impl Wire {
             }
         });
         let in_data = last.is_some_and(|last| last.kind == DATA) && !reads.is_in_head();
-        if !*block_is_open && last.is_some() && (reads.is_between() || in_data) {
+        if !*block_is_open && *greeted && (reads.is_between() || in_data) {
             *begun = None;
         }
         flood
@@ -180,7 +186,6 @@ impl Wire {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frames::{DATA, RST_STREAM, SETTINGS};
 
     const PING: u8 = 6;
 
@@ -213,6 +218,17 @@ mod tests {
             assert_eq!(wire.patience_ends(0), Some(began + UNFINISHED), "after {said} bytes");
         }
         assert_eq!(greeted(began).patience_ends(0), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_for_settings_whatever_comes_instead() {
+        let began = Instant::now();
+        let mut wire = Wire::new(began);
+        let others = [frame(PING, 0, 0, b"12345678"), frame(SETTINGS, ACK, 0, b"")].concat();
+        wire.read(&[PREFACE, &others].concat(), 0, began + SECOND).unwrap();
+        assert_eq!(wire.patience_ends(0), Some(began + UNFINISHED));
+        wire.read(&settings(), 0, began + SECOND).unwrap();
+        assert_eq!(wire.patience_ends(0), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use super::{Row, frame, greet_and_say, greeting_with, request::Request, row};
 use crate::{
     client::{
         Target,
-        step::{Next, Script, Step},
+        step::{Script, Step},
     },
     frame::{
         CONTINUATION, DATA, ENABLE_PUSH, END_HEADERS, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE,
@@ -27,7 +27,7 @@ pub(super) const ROWS: &[Row] = &[
     }),
     row("no-settings", "another frame where SETTINGS come first", |_, _| {
         let said = [&PREFACE[..], &frame(PING, 0, 0, &[0; 8])].concat();
-        Script { next: Next::Grpc, ..Script::until_end([Step::Say(said)]) }
+        Script::until_end([Step::Say(said)])
     }),
     row("settings-push-2", "SETTINGS_ENABLE_PUSH 2", |_, _| settings(ENABLE_PUSH, 2)),
     row("settings-window-2gib", "SETTINGS_INITIAL_WINDOW_SIZE 2^31", |_, _| settings(INITIAL_WINDOW_SIZE, 1 << 31)),
