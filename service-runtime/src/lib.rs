@@ -28,6 +28,11 @@
 //! - [`cli`]: from the command line to a running process; `descriptors`: how many files it may open
 //! - [`telemetry`]: what it tells about itself
 
+/// Each call makes and drops dozens of small things; the system's allocator took a sixth of a call's CPU time more.
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub mod cli;
 pub mod client;
 pub mod context;
