@@ -5,7 +5,7 @@ use std::{ffi::OsString, net::SocketAddr, process::ExitCode, time::Duration};
 use clap::{ArgAction, Command, builder::FalseyValueParser, error::ErrorKind};
 
 use crate::{
-    Service, descriptors,
+    Service, descriptors, pages,
     server::Shutdown,
     telemetry::{self, LogFlags},
 };
@@ -38,6 +38,7 @@ where
     };
     let _flush_at_exit = telemetry::install(service.log_name, args.as_ref());
     descriptors::raise_limit();
+    pages::are_small();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = runtime
         .map_err(anyhow::Error::from)

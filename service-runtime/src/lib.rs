@@ -25,7 +25,7 @@
 //! - `grpc`, `frames`: what both halves know of gRPC and of HTTP/2
 //! - `health`, `reflection`: the services that every process has
 //! - `fuzz`: what strangers send, at random; for tests only
-//! - [`cli`]: from the command line to a running process; `descriptors`: how many files it may open
+//! - [`cli`]: from the command line to a running process; `descriptors`, `pages`: what it takes of its machine
 //! - [`telemetry`]: what it tells about itself
 
 /// Each call makes and drops dozens of small things; the system's allocator took a sixth of a call's CPU time more.
@@ -48,6 +48,7 @@ mod descriptors;
 mod frames;
 mod grpc;
 mod health;
+mod pages;
 mod reflection;
 mod service;
 

@@ -87,7 +87,9 @@ where
         }
         async move {
             let _in_hand = in_hand;
-            Ok::<_, Infallible>(stack.handle(request.map(Body::new)).await)
+            // On the heap, and only once it runs: hyper starts a hundred calls of a peer before the first of them has its turn,
+            // and those that are refused are over then before the next one takes any room.
+            Ok::<_, Infallible>(Box::pin(stack.handle(request.map(Body::new))).await)
         }
     });
     let builder = builder();
