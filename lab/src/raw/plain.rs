@@ -49,12 +49,13 @@ impl Plain {
         Ok(Plain(stream))
     }
 
-    /// Has `service` echo `msg`; returns once the system has the whole request. Errors: the connection is gone.
+    /// Has `service` echo `msg`; returns once the whole request lies in the peer's socket. Errors: the connection is gone.
     pub async fn ask(&mut self, service: &str, msg: &str, behavior: &str) -> anyhow::Result<()> {
         let path = if service == "service-a" { "/echo" } else { "/call-echo" };
         let behavior = if behavior.is_empty() { String::new() } else { format!("rpc-behavior: {behavior}\r\n") };
         let request = format!("GET {path}?msg={msg} HTTP/1.1\r\nhost: localhost\r\n{behavior}\r\n");
-        Ok(self.0.write_all(request.as_bytes()).await?)
+        self.0.write_all(request.as_bytes()).await?;
+        arrived(&self.0).await
     }
 
     /// Reads one answer. Errors: the connection ends before, or patience.
@@ -74,6 +75,23 @@ impl Plain {
     pub async fn closed(self) -> Option<Instant> {
         closed(self.0).await
     }
+}
+
+/// Returns once everything that was written has arrived: on a busy machine even loopback takes its time. Where the system does
+/// not tell (Linux does), at once. Errors: the connection is gone.
+async fn arrived(stream: &TcpStream) -> anyhow::Result<()> {
+    let port = format!(":{:04X}", stream.local_addr()?.port());
+    // Fields of a line, all in hexadecimal: number, local and remote address:port, state, bytes not acknowledged:not read.
+    let unacknowledged = || {
+        let table = std::fs::read_to_string("/proc/net/tcp").ok()?;
+        let mut lines = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let line = lines.find(|fields| fields.get(1).is_some_and(|local| local.ends_with(&port)))?;
+        u32::from_str_radix(line.get(4)?.split(':').next()?, 16).ok()
+    };
+    while unacknowledged().is_some_and(|bytes| bytes > 0) {
+        tokio::task::yield_now().await;
+    }
+    Ok(())
 }
 
 fn is_whole(head: &str, body: &str) -> bool {
