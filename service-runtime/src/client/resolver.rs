@@ -11,8 +11,9 @@ use tokio::{
 use super::{Backoff, Endpoint, Target, replicas::Replicas, subchannel::Failure};
 use crate::status::Cause;
 
-/// How often names are looked up where nothing fails: a replica that was added is found within this.
-const NOW_AND_THEN: Duration = Duration::from_secs(30);
+/// How often names are looked up where nothing fails: a replica that was added has calls within 30 s, a second of which is for the
+/// look-up and the connect.
+const NOW_AND_THEN: Duration = Duration::from_secs(29);
 /// Not more often than that, whatever fails.
 const AT_MOST: Duration = Duration::from_secs(1);
 
