@@ -1,19 +1,31 @@
 //! Frames and header blocks as bytes (RFC 9113 and RFC 7541), as far as somebody needs them who writes no header short.
+//!
+//! It is public for tests that must know to the byte what they have sent, and when.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-pub(crate) const DATA: u8 = 0;
-pub(crate) const HEADERS: u8 = 1;
-pub(crate) const PRIORITY: u8 = 2;
-pub(crate) const RST_STREAM: u8 = 3;
-pub(crate) const SETTINGS: u8 = 4;
-pub(crate) const PUSH_PROMISE: u8 = 5;
-pub(crate) const PING: u8 = 6;
-pub(crate) const GOAWAY: u8 = 7;
-pub(crate) const WINDOW_UPDATE: u8 = 8;
-pub(crate) const CONTINUATION: u8 = 9;
+/// The message of a call, or of its answer.
+pub const DATA: u8 = 0;
+/// The headers of either, and the trailers.
+pub const HEADERS: u8 = 1;
+/// Which stream comes first: deprecated.
+pub const PRIORITY: u8 = 2;
+/// The end of one stream.
+pub const RST_STREAM: u8 = 3;
+/// What either side wants of the other.
+pub const SETTINGS: u8 = 4;
+/// An answer to what was not asked.
+pub const PUSH_PROMISE: u8 = 5;
+/// Asks for its own echo.
+pub const PING: u8 = 6;
+/// No more streams, after the one that it names.
+pub const GOAWAY: u8 = 7;
+/// More bytes may come.
+pub const WINDOW_UPDATE: u8 = 8;
+/// More headers.
+pub const CONTINUATION: u8 = 9;
 
 /// What RST_STREAM and GOAWAY give as their reason, in the order of their numbers (RFC 9113, 7).
 const ERRORS: [&str; 14] = [
@@ -41,40 +53,60 @@ pub(crate) fn error_name(code: u32) -> Cow<'static, str> {
     }
 }
 
-pub(crate) const ACK: u8 = 1;
-pub(crate) const END_STREAM: u8 = 1;
-pub(crate) const END_HEADERS: u8 = 4;
-pub(crate) const PADDED: u8 = 8;
+/// A SETTINGS or PING that is an answer.
+pub const ACK: u8 = 1;
+/// The last frame of this side of a stream.
+pub const END_STREAM: u8 = 1;
+/// The last frame of these headers.
+pub const END_HEADERS: u8 = 4;
+/// The payload has a length of padding before it, and padding behind it.
+pub const PADDED: u8 = 8;
 
-pub(crate) const ENABLE_PUSH: u16 = 2;
-pub(crate) const MAX_CONCURRENT_STREAMS: u16 = 3;
-pub(crate) const INITIAL_WINDOW_SIZE: u16 = 4;
-pub(crate) const MAX_FRAME_SIZE_SETTING: u16 = 5;
+/// Whether a server may push.
+pub const ENABLE_PUSH: u16 = 2;
+/// How many streams the other side may have open.
+pub const MAX_CONCURRENT_STREAMS: u16 = 3;
+/// How many bytes may come before a WINDOW_UPDATE, on each stream.
+pub const INITIAL_WINDOW_SIZE: u16 = 4;
+/// How long a payload may be.
+pub const MAX_FRAME_SIZE_SETTING: u16 = 5;
 
 /// What a client says first.
-pub(crate) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// The longest payload that either side may send, for neither lets the other send a longer one.
-pub(crate) const MAX_FRAME_SIZE: usize = 16_384;
+pub const MAX_FRAME_SIZE: usize = 16_384;
 
 /// Header fields, in the order in which they are sent.
 pub(crate) type Fields = Vec<(&'static str, Cow<'static, str>)>;
 
 /// A frame that the other side has sent.
 #[derive(Debug)]
-pub(crate) struct Frame {
+pub struct Frame {
+    /// What it is.
     pub kind: u8,
+    /// How it is meant.
     pub flags: u8,
+    /// Which stream it is about; 0 is the connection.
     pub stream: u32,
+    /// The rest.
     pub payload: Bytes,
 }
 
 /// What comes is something else: no preface, or a frame longer than it may be.
 #[derive(Debug)]
-pub(crate) struct NotHttp2;
+pub struct NotHttp2;
 
-/// Takes the next frame, if all of it has arrived.
-pub(crate) fn take(incoming: &mut BytesMut) -> Result<Option<Frame>, NotHttp2> {
+impl fmt::Display for NotHttp2 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("what came is no HTTP/2, or a frame of more than 16384 bytes")
+    }
+}
+
+impl std::error::Error for NotHttp2 {}
+
+/// Takes the next frame, if all of it has arrived. Errors: it is longer than it may be.
+pub fn take(incoming: &mut BytesMut) -> Result<Option<Frame>, NotHttp2> {
     let Some(mut head) = incoming.get(..9) else { return Ok(None) };
     let length = head.get_uint(3) as usize;
     if length > MAX_FRAME_SIZE {
@@ -89,7 +121,7 @@ pub(crate) fn take(incoming: &mut BytesMut) -> Result<Option<Frame>, NotHttp2> {
 }
 
 /// Appends a frame's first nine bytes.
-pub(crate) fn put_head(out: &mut BytesMut, length: usize, kind: u8, flags: u8, stream: u32) {
+pub fn put_head(out: &mut impl BufMut, length: usize, kind: u8, flags: u8, stream: u32) {
     out.put_uint(length as u64, 3);
     out.put_u8(kind);
     out.put_u8(flags);
@@ -97,13 +129,13 @@ pub(crate) fn put_head(out: &mut BytesMut, length: usize, kind: u8, flags: u8, s
 }
 
 /// Appends a whole frame.
-pub(crate) fn put(out: &mut BytesMut, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+pub fn put(out: &mut impl BufMut, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
     put_head(out, payload.len(), kind, flags, stream);
     out.put_slice(payload);
 }
 
 /// Appends SETTINGS with these.
-pub(crate) fn put_settings(out: &mut BytesMut, settings: &[(u16, u32)]) {
+pub fn put_settings(out: &mut impl BufMut, settings: &[(u16, u32)]) {
     put_head(out, settings.len() * 6, SETTINGS, 0, 0);
     for (name, value) in settings {
         out.put_u16(*name);
@@ -112,7 +144,12 @@ pub(crate) fn put_settings(out: &mut BytesMut, settings: &[(u16, u32)]) {
 }
 
 /// Appends HEADERS, and as many CONTINUATIONs as they need.
-pub(crate) fn put_headers(out: &mut BytesMut, stream: u32, fields: &Fields, end_stream: bool) {
+pub fn put_headers(
+    out: &mut impl BufMut,
+    stream: u32,
+    fields: &[(impl AsRef<str>, impl AsRef<str>)],
+    end_stream: bool,
+) {
     let block = header_block(fields);
     let mut parts = block.chunks(MAX_FRAME_SIZE).peekable();
     let (mut kind, mut flags) = (HEADERS, if end_stream { END_STREAM } else { 0 });
@@ -123,13 +160,22 @@ pub(crate) fn put_headers(out: &mut BytesMut, stream: u32, fields: &Fields, end_
     }
 }
 
+/// Appends a body as DATA; with `end_stream`, the last of them ends this side of the stream.
+pub fn put_body(out: &mut impl BufMut, stream: u32, body: &[u8], end_stream: bool) {
+    let mut parts = body.chunks(MAX_FRAME_SIZE).peekable();
+    while let Some(part) = parts.next() {
+        let last = end_stream && parts.peek().is_none();
+        put(out, DATA, if last { END_STREAM } else { 0 }, stream, part);
+    }
+}
+
 /// Every field as a literal with a literal name, never indexed, so that no state is kept (RFC 7541, 6.2.2).
-pub(crate) fn header_block(fields: &Fields) -> Vec<u8> {
+pub fn header_block(fields: &[(impl AsRef<str>, impl AsRef<str>)]) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in fields {
         block.push(0);
-        put_string(&mut block, name);
-        put_string(&mut block, value);
+        put_string(&mut block, name.as_ref());
+        put_string(&mut block, value.as_ref());
     }
     block
 }
@@ -166,9 +212,21 @@ mod tests {
     #[test]
     fn cuts_long_headers_into_continuations() {
         let mut out = BytesMut::new();
-        put_headers(&mut out, 1, &vec![("x", "y".repeat(40_000).into())], true);
+        put_headers(&mut out, 1, &[("x", "y".repeat(40_000))], true);
         let frames: Vec<_> = std::iter::from_fn(|| take(&mut out).unwrap()).map(|f| (f.kind, f.flags)).collect();
         assert_eq!(frames, [(HEADERS, END_STREAM), (CONTINUATION, 0), (CONTINUATION, END_HEADERS)]);
+    }
+
+    #[test]
+    fn cuts_a_long_body_and_ends_with_its_last_part() {
+        for (end_stream, last) in [(true, END_STREAM), (false, 0)] {
+            let mut out = BytesMut::new();
+            put_body(&mut out, 3, &[7; 20_000], end_stream);
+            let frames: Vec<_> = std::iter::from_fn(|| take(&mut out).unwrap())
+                .map(|f| (f.kind, f.flags, f.stream, f.payload.len()))
+                .collect();
+            assert_eq!(frames, [(DATA, 0, 3, MAX_FRAME_SIZE), (DATA, last, 3, 20_000 - MAX_FRAME_SIZE)]);
+        }
     }
 
     #[test]

@@ -29,11 +29,11 @@
 //! - [`serve`]: one connection, over any byte stream; `session` is what happens on it, without the bytes, and `stream` one call
 //! - [`Role`]: what the connections of one peer share: the behaviour, the counts, the events
 //! - [`client`]: the other half, with a map of its own
-//! - both: `frame`, frames and header blocks as bytes; `hpack` and `huffman`, header blocks read; `name`, names with a number
+//! - both: [`frame`], frames and header blocks as bytes; `hpack` and `huffman`, header blocks read; `name`, names with a number
 
 pub mod client;
+pub mod frame;
 
-mod frame;
 mod hpack;
 mod huffman;
 mod name;

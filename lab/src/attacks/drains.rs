@@ -6,12 +6,13 @@ use std::{
 };
 
 use anyhow::Context as _;
+use hostile_peer::frame::PREFACE;
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 
 use crate::{
     child::Child,
     program::{Program, STOCK_TONIC},
-    raw::{Caller, Fate, Manners, Plain, frame::PREFACE},
+    raw::{Caller, Fate, Manners, Plain},
     watch::Watch,
 };
 

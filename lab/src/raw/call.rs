@@ -2,10 +2,9 @@
 
 use std::time::Instant;
 
+use bytes::BufMut;
 use echo_proto::{CallEchoRequest, CallEchoResponse, EchoRequest, EchoResponse};
 use prost::Message;
-
-use super::frame::framed;
 
 /// One call, by its stream.
 #[derive(Debug)]
@@ -62,6 +61,14 @@ pub(super) fn exchange(service: &str, msg: &str) -> (&'static str, Vec<u8>, Vec<
             ("/echo.v1.CallEchoService/CallEcho", request.encode_to_vec(), answer.encode_to_vec())
         }
     }
+}
+
+/// A message with gRPC's five bytes before it.
+pub(super) fn framed(message: &[u8]) -> Vec<u8> {
+    let mut framed = vec![0];
+    framed.put_u32(u32::try_from(message.len()).expect("far below 4 GiB"));
+    framed.put_slice(message);
+    framed
 }
 
 impl Call {

@@ -3,15 +3,15 @@
 use std::{net::SocketAddr, time::Duration};
 
 use bytes::BytesMut;
+use hostile_peer::frame;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
-use super::{
-    call::{Call, exchange},
-    frame,
-};
+use super::call::{Call, exchange, framed};
 
 /// The window that every stream has where nobody says otherwise (RFC 9113, 6.5.2).
 const WINDOW: u32 = 65_535;
+/// The code of an RST_STREAM whose sender has lost interest.
+const CANCEL: u32 = 8;
 
 /// How the caller behaves.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +29,26 @@ impl Manners {
     pub const GOOD: Manners = Manners { answers_pings: true, window: WINDOW, pause: Some(Duration::ZERO) };
     /// Never answers a PING.
     pub const DEAF: Manners = Manners { answers_pings: false, ..Manners::GOOD };
+}
+
+/// The preface, and SETTINGS with this window for each stream.
+pub fn opening(window: u32) -> Vec<u8> {
+    let mut out = frame::PREFACE.to_vec();
+    frame::put_settings(&mut out, &[(frame::INITIAL_WINDOW_SIZE, window)]);
+    out
+}
+
+/// HEADERS of a gRPC call to `path`, with as many more as are given.
+fn put_headers(out: &mut Vec<u8>, stream: u32, path: &str, more: &[(&str, &str)]) {
+    let always = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", path),
+        (":authority", "localhost"),
+        ("content-type", "application/grpc"),
+        ("te", "trailers"),
+    ];
+    frame::put_headers(out, stream, &[&always, more].concat(), false);
 }
 
 /// One connection.
@@ -49,7 +69,7 @@ impl Caller {
     pub async fn connect(to: SocketAddr, manners: Manners) -> anyhow::Result<Self> {
         let mut stream = TcpStream::connect(to).await?;
         stream.set_nodelay(true)?;
-        stream.write_all(&frame::opening(manners.window)).await?;
+        stream.write_all(&opening(manners.window)).await?;
         Ok(Caller {
             stream,
             incoming: BytesMut::new(),
@@ -68,8 +88,8 @@ impl Caller {
         let (path, request, answer) = exchange(service, msg);
         let stream = self.take_stream();
         let mut out = Vec::new();
-        frame::put_headers(&mut out, stream, path, headers);
-        frame::put_message(&mut out, stream, &request);
+        put_headers(&mut out, stream, path, headers);
+        frame::put_body(&mut out, stream, &framed(&request), true);
         self.stream.write_all(&out).await?;
         self.calls.push(Call::new(stream, &answer));
         Ok(())
@@ -80,7 +100,7 @@ impl Caller {
         let (path, ..) = exchange(service, "");
         let mut out = Vec::new();
         for _ in 0..calls {
-            frame::put_headers(&mut out, self.take_stream(), path, &[]);
+            put_headers(&mut out, self.take_stream(), path, &[]);
         }
         Ok(self.stream.write_all(&out).await?)
     }
@@ -89,7 +109,7 @@ impl Caller {
     pub async fn cancel(&mut self) -> anyhow::Result<()> {
         let Some(call) = self.calls.pop() else { return Ok(()) };
         let mut out = Vec::new();
-        frame::put(&mut out, frame::RST_STREAM, 0, call.stream, &frame::CANCEL.to_be_bytes());
+        frame::put(&mut out, frame::RST_STREAM, 0, call.stream, &CANCEL.to_be_bytes());
         Ok(self.stream.write_all(&out).await?)
     }
 

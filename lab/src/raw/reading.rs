@@ -4,16 +4,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bytes::Buf;
+use hostile_peer::frame::{self, Frame};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::{Instant as Deadline, sleep, timeout_at},
 };
 
-use super::{
-    call::Ended,
-    caller::Caller,
-    frame::{self, Frame},
-};
+use super::{call::Ended, caller::Caller};
 
 /// What does not come within that does not come.
 const PATIENCE: Duration = Duration::from_secs(10);

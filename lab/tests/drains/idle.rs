@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use hostile_peer::frame::PREFACE;
 use lab::{
     http::{self, Ask},
-    raw::{Manners, Plain, closed, frame::PREFACE},
+    raw::{Manners, Plain, closed},
     watch::Watch,
 };
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};

@@ -61,16 +61,16 @@ pub(crate) fn greeting() -> Vec<u8> {
 
 /// The same with these settings.
 fn greeting_with(settings: &[(u16, u32)]) -> Vec<u8> {
-    let mut out = bytes::BytesMut::from(&frame::PREFACE[..]);
+    let mut out = frame::PREFACE.to_vec();
     frame::put_settings(&mut out, settings);
-    out.to_vec()
+    out
 }
 
 /// One frame.
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let mut out = bytes::BytesMut::new();
+    let mut out = Vec::new();
     frame::put(&mut out, kind, flags, stream, payload);
-    out.to_vec()
+    out
 }
 
 /// Says hello as an HTTP/2 client should, and hears the server's own.

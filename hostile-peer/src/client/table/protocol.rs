@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Row] = &[
         Script::until_end([Step::Say([&PREFACE[..20], b"XXXX", &[0; 9]].concat())])
     }),
     row("no-settings", "another frame where SETTINGS come first", |_, _| {
-        let said = [&PREFACE[..], &frame(PING, 0, 0, &[0; 8])].concat();
+        let said = [PREFACE, &frame(PING, 0, 0, &[0; 8])].concat();
         Script::until_end([Step::Say(said)])
     }),
     row("settings-push-2", "SETTINGS_ENABLE_PUSH 2", |_, _| settings(ENABLE_PUSH, 2)),

@@ -2,11 +2,9 @@
 
 use std::borrow::Cow;
 
-use bytes::BytesMut;
-
 use crate::{
     client::Target,
-    frame::{self, Fields, MAX_FRAME_SIZE},
+    frame::{self, Fields},
 };
 
 /// A message whose field 1 is "hello", with gRPC's five bytes before it.
@@ -80,13 +78,9 @@ impl Request {
 
     /// As frames on that stream.
     pub(super) fn frames(&self, stream: u32) -> Vec<u8> {
-        let mut out = BytesMut::new();
+        let mut out = Vec::new();
         frame::put_headers(&mut out, stream, &self.fields, self.ends && self.body.is_empty());
-        let mut parts = self.body.chunks(MAX_FRAME_SIZE).peekable();
-        while let Some(part) = parts.next() {
-            let last = self.ends && parts.peek().is_none();
-            frame::put(&mut out, frame::DATA, if last { frame::END_STREAM } else { 0 }, stream, part);
-        }
-        out.to_vec()
+        frame::put_body(&mut out, stream, &self.body, self.ends);
+        out
     }
 }

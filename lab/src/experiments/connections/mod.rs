@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use futures_util::future::join_all;
+use hostile_peer::frame;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet, time::sleep};
 
@@ -17,7 +18,7 @@ use crate::{
     child::Child,
     print::print,
     program::{Program, STOCK_TONIC},
-    raw::{Caller, Manners, closed, frame},
+    raw::{Caller, Manners, closed, opening},
     usage::{descriptors, memory_kb, peak_memory_kb},
 };
 
@@ -109,7 +110,7 @@ async fn left(b: &Child) -> anyhow::Result<()> {
 
 /// What a connection says that never gets on.
 fn beginning(number: usize) -> Vec<u8> {
-    let mut unfinished = frame::opening(65_535);
+    let mut unfinished = opening(65_535);
     // HEADERS without END_HEADERS: a CONTINUATION would have to follow.
     frame::put(&mut unfinished, frame::HEADERS, 0, 1, &[0, 1, b'x', 1, b'y']);
     match number % 3 {

@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use futures_util::future::join_all;
+use hostile_peer::frame::PREFACE;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use super::seen::Seen;
 use crate::{
     child::Child,
-    raw::{Caller, Manners, Plain, closed, frame::PREFACE},
+    raw::{Caller, Manners, Plain, closed},
     watch::Watch,
 };
 

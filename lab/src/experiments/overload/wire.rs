@@ -10,20 +10,11 @@ use std::{
     time::Instant,
 };
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
+use bytes::{Buf, BytesMut};
+use hostile_peer::frame::{
+    self, ACK, DATA, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE,
+};
 
-const ACK: u8 = 1;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
-
-/// The beginning of each frame. Source: RFC 9113, 4.1.
-const HEAD: usize = 9;
 /// So many calls a service takes at a time on one connection.
 const STREAMS: usize = 100;
 /// The largest window there is.
@@ -51,8 +42,8 @@ pub struct Target {
 /// A connection, and the calls that are under way on it.
 pub struct Connection {
     stream: TcpStream,
-    out: Vec<u8>,
-    read: Vec<u8>,
+    out: BytesMut,
+    incoming: BytesMut,
     under_way: HashMap<u32, UnderWay>,
     next_id: u32,
     headers: Vec<u8>,
@@ -69,13 +60,12 @@ impl Connection {
         let stream = TcpStream::connect(target.address)?;
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
-        let mut out = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+        let mut out = BytesMut::from(frame::PREFACE);
         // Answers are never held back: a window of the largest size for each stream, and for all of them together.
-        let [a, b, c, d] = WINDOW.to_be_bytes();
-        frame(&mut out, SETTINGS, 0, 0, &[0, 4, a, b, c, d]);
-        frame(&mut out, WINDOW_UPDATE, 0, 0, &(WINDOW - FIRST_WINDOW).to_be_bytes());
+        frame::put_settings(&mut out, &[(frame::INITIAL_WINDOW_SIZE, WINDOW)]);
+        frame::put(&mut out, WINDOW_UPDATE, 0, 0, &(WINDOW - FIRST_WINDOW).to_be_bytes());
         let headers = first_headers(target);
-        Ok(Connection { stream, out, read: Vec::new(), under_way: HashMap::new(), next_id: 1, headers })
+        Ok(Connection { stream, out, incoming: BytesMut::new(), under_way: HashMap::new(), next_id: 1, headers })
     }
 
     /// Whether the service takes one more call here.
@@ -87,8 +77,8 @@ impl Connection {
     pub fn call(&mut self, intended: Instant) {
         let id = self.next_id;
         self.next_id += 2;
-        frame(&mut self.out, HEADERS, END_HEADERS, id, &self.headers);
-        frame(&mut self.out, DATA, END_STREAM, id, MESSAGE);
+        frame::put(&mut self.out, HEADERS, END_HEADERS, id, &self.headers);
+        frame::put(&mut self.out, DATA, END_STREAM, id, MESSAGE);
         // From the second call on each header is one byte: the service has them in its table.
         self.headers = LATER_HEADERS.to_vec();
         self.under_way.insert(id, UnderWay { intended, message: false });
@@ -98,7 +88,7 @@ impl Connection {
     pub fn flush(&mut self) -> io::Result<()> {
         while !self.out.is_empty() {
             match self.stream.write(&self.out) {
-                Ok(written) => drop(self.out.drain(..written)),
+                Ok(written) => self.out.advance(written),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
             }
@@ -111,35 +101,30 @@ impl Connection {
         loop {
             match self.stream.read(buffer) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(n) => self.read.extend_from_slice(&buffer[..n]),
+                Ok(n) => self.incoming.extend_from_slice(&buffer[..n]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
             }
-            let mut read = std::mem::take(&mut self.read);
-            let mut rest = &read[..];
-            while let Some((head, payload)) = next(&mut rest) {
-                self.take(head, payload, &mut ended)?;
+            while let Some(frame) = frame::take(&mut self.incoming).map_err(io::Error::other)? {
+                self.take(&frame, &mut ended)?;
             }
-            let taken = read.len() - rest.len();
-            read.drain(..taken);
-            self.read = read;
         }
     }
 
-    fn take(&mut self, head: Head, payload: &[u8], ended: &mut impl FnMut(Ended)) -> io::Result<()> {
-        match head.kind {
-            SETTINGS if head.flags & ACK == 0 => frame(&mut self.out, SETTINGS, ACK, 0, &[]),
-            PING if head.flags & ACK == 0 => frame(&mut self.out, PING, ACK, 0, payload),
+    fn take(&mut self, frame: &Frame, ended: &mut impl FnMut(Ended)) -> io::Result<()> {
+        match frame.kind {
+            SETTINGS if frame.flags & ACK == 0 => frame::put(&mut self.out, SETTINGS, ACK, 0, &[]),
+            PING if frame.flags & ACK == 0 => frame::put(&mut self.out, PING, ACK, 0, &frame.payload),
             GOAWAY => return Err(ErrorKind::ConnectionAborted.into()),
             DATA | HEADERS => {
-                if let Some(call) = self.under_way.get_mut(&head.id) {
-                    call.message |= head.kind == DATA && !payload.is_empty();
+                if let Some(call) = self.under_way.get_mut(&frame.stream) {
+                    call.message |= frame.kind == DATA && !frame.payload.is_empty();
                 }
-                if head.flags & END_STREAM != 0 {
-                    self.end(head.id, ended);
+                if frame.flags & END_STREAM != 0 {
+                    self.end(frame.stream, ended);
                 }
             }
-            RST_STREAM => self.end(head.id, ended),
+            RST_STREAM => self.end(frame.stream, ended),
             _ => {}
         }
         Ok(())
@@ -177,29 +162,4 @@ fn first_headers(target: &Target) -> Vec<u8> {
         }
     }
     block
-}
-
-#[derive(Clone, Copy)]
-struct Head {
-    kind: u8,
-    flags: u8,
-    id: u32,
-}
-
-fn frame(out: &mut Vec<u8>, kind: u8, flags: u8, id: u32, payload: &[u8]) {
-    let [_, length @ ..] = u32::try_from(payload.len()).unwrap_or_default().to_be_bytes();
-    out.extend_from_slice(&length);
-    out.extend_from_slice(&[kind, flags]);
-    out.extend_from_slice(&id.to_be_bytes());
-    out.extend_from_slice(payload);
-}
-
-/// The next whole frame; `None` where there is none.
-fn next<'a>(bytes: &mut &'a [u8]) -> Option<(Head, &'a [u8])> {
-    let (head, rest) = bytes.split_first_chunk::<HEAD>()?;
-    let [a, b, c, kind, flags, id @ ..] = *head;
-    let length = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
-    let (payload, rest) = rest.split_at_checked(length)?;
-    *bytes = rest;
-    Some((Head { kind, flags, id: u32::from_be_bytes(id) }, payload))
 }

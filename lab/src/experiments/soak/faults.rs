@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use futures_util::future::join_all;
+use hostile_peer::frame;
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::sleep};
 
 use crate::{
     child::Child,
     http::{self, Ask},
-    raw::{Caller, Manners, frame},
+    raw::{Caller, Manners, opening},
 };
 
 /// Between two rounds of them.
@@ -88,7 +89,7 @@ async fn asks_badly(service: &Child) -> anyhow::Result<()> {
 
 /// What is no HTTP, and what is HTTP/2 and breaks it.
 async fn talks_nonsense(service: &Child) -> anyhow::Result<()> {
-    let mut broken = frame::opening(65_535);
+    let mut broken = opening(65_535);
     frame::put(&mut broken, frame::DATA, 0, 0, b"on no stream");
     let tls = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".as_slice();
     for said in [tls, b"hello?\r\n\r\n", &frame::PREFACE[..9], &broken] {
