@@ -65,7 +65,7 @@ pub enum Experiment {
         idle: usize,
     },
     /// Every flood there is, on A and on another A: how much later are the answers to A's other callers?
-    Floods,
+    Floods(floods::Which),
     /// Minutes of good calls and every kind of bad one: does memory grow?
     Soak {
         /// For so many minutes
@@ -100,7 +100,7 @@ pub async fn run(experiment: &Experiment) -> anyhow::Result<ExitCode> {
             Experiment::Rolling { rounds } => rolling::run(&program, *rounds).await,
             Experiment::Drains { rounds } => drains::run(&program, *rounds).await,
             Experiment::Connections { idle } => connections::run(&program, *idle).await,
-            Experiment::Floods => floods::run(&program).await,
+            Experiment::Floods(which) => floods::run(&program, which).await,
             Experiment::Soak { minutes } => soak::run(&program, *minutes).await,
         }
     };

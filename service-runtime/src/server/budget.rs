@@ -14,12 +14,23 @@ use crate::frames::{DATA, END_STREAM, HEADERS, Head, RST_STREAM};
 const BURST: u32 = 2_000;
 /// So many a second for ever, or one in this time. An attacker sends a hundred times as many.
 const ONE_MORE: Duration = Duration::from_millis(1);
+/// From so many on a peer is read slowly: what it costs, others do not notice.
+const SUSPECT: u32 = BURST / 10;
 /// What one frame of an answer pays for: a caller may update windows, PING to measure the bandwidth, and cancel.
 const ANSWER: u32 = 2;
 
 /// More than a peer may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Flood;
+
+/// How a peer is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// As quickly as it sends.
+    Free,
+    /// In sips.
+    Slow,
+}
 
 /// What is left to a peer.
 #[derive(Debug)]
@@ -51,14 +62,27 @@ impl Budget {
 
     fn spend(&mut self, now: Instant) -> Result<(), Flood> {
         self.spent += 1;
-        if self.spent <= BURST {
-            return Ok(());
-        }
         // Looked at only here: most connections never come so far.
-        let earned = now.duration_since(self.paid).as_nanos() / ONE_MORE.as_nanos();
-        self.paid = now;
-        self.spent = self.spent.saturating_sub(u32::try_from(earned).unwrap_or(u32::MAX));
+        if self.spent > SUSPECT {
+            self.earn(now);
+        }
         if self.spent > BURST { Err(Flood) } else { Ok(()) }
+    }
+
+    fn earn(&mut self, now: Instant) {
+        let earned = now.duration_since(self.paid).as_nanos() / ONE_MORE.as_nanos();
+        match u32::try_from(earned) {
+            Ok(earned) if earned < self.spent => {
+                self.spent -= earned;
+                // What is left of a millisecond counts the next time.
+                self.paid += ONE_MORE * earned;
+            }
+            _ => (self.spent, self.paid) = (0, now),
+        }
+    }
+
+    pub fn pace(&self) -> Pace {
+        if self.spent > SUSPECT { Pace::Slow } else { Pace::Free }
     }
 }
 
@@ -99,6 +123,27 @@ mod tests {
         let mut budget = Budget::new(now);
         assert!((0..BURST).all(|_| budget.sent(head(RST_STREAM), now).is_ok()));
         assert_eq!(budget.sent(head(RST_STREAM), now), Err(Flood));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slows_a_peer_down_until_time_or_answers_have_paid() {
+        let now = Instant::now();
+        let (ping, mut budget) = (head(6), Budget::new(now));
+        assert!((0..SUSPECT).all(|_| budget.received(ping, now).is_ok() && budget.pace() == Pace::Free));
+        let mut too_many = || {
+            assert_eq!(budget.received(ping, now), Ok(()));
+            assert_eq!(budget.pace(), Pace::Slow);
+        };
+        too_many();
+        too_many();
+        assert_eq!(budget.sent(head(HEADERS), now), Ok(()));
+        assert_eq!(budget.pace(), Pace::Free);
+        assert!((0..SUSPECT).all(|_| budget.received(ping, now).is_ok()));
+        assert_eq!(budget.pace(), Pace::Slow);
+        // Two thirds of a millisecond each, of which nothing gets lost.
+        let passed = ONE_MORE * 2 / 3;
+        assert!((1..=SUSPECT).all(|n| budget.received(ping, now + passed * n).is_ok()));
+        assert_eq!(budget.spent, 3 * SUSPECT - SUSPECT * 2 / 3);
     }
 
     #[tokio::test(start_paused = true)]

@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{
-    budget::Flood,
+    budget::{Flood, Pace},
     wire::{UNFINISHED, Wire},
 };
 
@@ -89,8 +89,8 @@ impl Calls {
         (InFlight(Arc::new(call)), InHand(self.clone()))
     }
 
-    /// Bytes came in.
-    pub fn read(&self, bytes: &[u8]) -> Result<(), Flood> {
+    /// Bytes came in. Returns how to read on.
+    pub fn read(&self, bytes: &[u8]) -> Result<Pace, Flood> {
         let mut state = self.state();
         let now = state.now;
         state.wire.read(bytes, now, Instant::now())

@@ -4,12 +4,16 @@ use std::{
     io::{self, IoSlice},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
+    time::Duration,
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Sleep, sleep},
+};
 
-use super::calls::Calls;
+use super::{budget::Pace, calls::Calls};
 use crate::frames::GOAWAY;
 
 /// GOAWAY's word for a flood. Source: RFC 9113, 7.
@@ -18,6 +22,10 @@ const ENHANCE_YOUR_CALM: u32 = 11;
 /// So much is read before other connections of the worker have a turn. In it are some two hundred calls at most: hyper starts
 /// all that have come before it lets go of the thread.
 const TURN: usize = 16 * 1024;
+/// Of a peer that costs more than it should so little is read at a time, with so long between: some fifty calls at most, which
+/// take a fraction of that time.
+const SIP: usize = 1536;
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Above TLS, below hyper.
 pub(super) struct Followed<IO> {
@@ -25,12 +33,14 @@ pub(super) struct Followed<IO> {
     calls: Arc<Calls>,
     /// Read in this turn.
     read: usize,
+    /// The peer is read in sips, and this is the time between two.
+    pause: Option<Pin<Box<Sleep>>>,
     flooded: bool,
 }
 
 impl<IO: AsyncWrite + Unpin> Followed<IO> {
     pub fn new(io: IO, calls: Arc<Calls>) -> Self {
-        Followed { io, calls, read: 0, flooded: false }
+        Followed { io, calls, read: 0, pause: None, flooded: false }
     }
 
     fn wrote<'a>(&mut self, bytes: impl Iterator<Item = &'a [u8]>, result: &Poll<io::Result<usize>>) {
@@ -49,6 +59,20 @@ impl<IO: AsyncWrite + Unpin> Followed<IO> {
     }
 }
 
+impl<IO: AsyncRead + Unpin> Followed<IO> {
+    /// Reads what there is, or a sip of it.
+    fn poll_some(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.pause.is_none() {
+            return Pin::new(&mut self.io).poll_read(cx, buf);
+        }
+        let mut sip = ReadBuf::new(buf.initialize_unfilled_to(SIP.min(buf.remaining())));
+        ready!(Pin::new(&mut self.io).poll_read(cx, &mut sip))?;
+        let length = sip.filled().len();
+        buf.advance(length);
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Followed<IO> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.read >= TURN {
@@ -56,15 +80,20 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Followed<IO> {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
+        if let Some(pause) = &mut self.pause {
+            ready!(pause.as_mut().poll(cx));
+        }
         let before = buf.filled().len();
-        let Poll::Ready(read) = Pin::new(&mut self.io).poll_read(cx, buf) else {
+        let Poll::Ready(read) = self.poll_some(cx, buf) else {
             self.read = 0;
             return Poll::Pending;
         };
         read?;
         let bytes = &buf.filled()[before..];
         self.read += bytes.len();
-        self.flooded |= !bytes.is_empty() && self.calls.read(bytes).is_err();
+        let pace = if bytes.is_empty() { Ok(Pace::Free) } else { self.calls.read(bytes) };
+        self.pause = (pace == Ok(Pace::Slow)).then(|| Box::pin(sleep(PAUSE)));
+        self.flooded |= pace.is_err();
         Poll::Ready(if self.flooded { Err(self.end(cx)) } else { Ok(()) })
     }
 }
@@ -106,7 +135,10 @@ mod tests {
         task::Wake,
     };
 
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt, duplex},
+        time::Instant,
+    };
 
     use super::*;
     use crate::frames::{END_HEADERS, HEADERS};
@@ -135,6 +167,23 @@ mod tests {
         fn wake(self: Arc<Self>) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reads_in_sips_what_helps_nobody() {
+        let ping = [0, 0, 8, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let hello = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+        let (mut peer, server) = duplex(4 * TURN);
+        peer.write_all(&[&hello[..], &ping.repeat(600)].concat()).await.unwrap();
+        let mut followed = Followed::new(server, Arc::new(Calls::new()));
+        let mut room = vec![0; TURN / 4];
+        let (began, mut reads) = (Instant::now(), Vec::new());
+        for _ in 0..3 {
+            reads.push((followed.read(&mut room).await.unwrap(), began.elapsed()));
+        }
+        // After the first 4 KiB it is known what comes.
+        let then = |pauses| (SIP, PAUSE * pauses);
+        assert_eq!(reads, [(TURN / 4, Duration::ZERO), then(1), then(2)]);
     }
 
     #[tokio::test]

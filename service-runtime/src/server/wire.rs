@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::budget::{Budget, Flood};
+use super::budget::{Budget, Flood, Pace};
 use crate::frames::{
     ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, Frames, HEADERS, Head, RST_STREAM, SETTINGS, Step,
 };
@@ -67,17 +67,17 @@ impl Wire {
         }
     }
 
-    /// The peer sent `bytes`. `calls`: so many of its calls are under way.
-    pub fn read(&mut self, bytes: &[u8], calls: usize, now: Instant) -> Result<(), Flood> {
+    /// The peer sent `bytes`. `calls`: so many of its calls are under way. Returns how to read on.
+    pub fn read(&mut self, bytes: &[u8], calls: usize, now: Instant) -> Result<Pace, Flood> {
         let frames = self.past_the_preface(bytes);
         if self.protocol == Protocol::Http2 {
-            return self.read_frames(frames, now);
+            return self.read_frames(frames, now).map(|()| self.budget.pace());
         }
         // Over HTTP/1.1 what comes between two calls is the head of the next.
         if calls == 0 && self.begun.is_none() {
             self.begun = Some(now);
         }
-        Ok(())
+        Ok(Pace::Free)
     }
 
     /// A call has begun: over HTTP/1.1 its headers are whole.
