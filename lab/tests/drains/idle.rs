@@ -108,6 +108,8 @@ async fn a_lame_duck_says_not_serving_and_still_serves() {
         assert!(told.is_drained() && told.end.unwrap().1 - signalled < LAME_DUCK, "{told:?}");
         let health = http::ask(process.address(), &Ask::get("/health")).await.unwrap();
         assert_eq!((health.status, health.body.as_str()), (503, r#"{"status":"not_serving"}"#));
+        let line = process.logs("endpoint=/health").await;
+        assert!(line.contains(" code=OK http=503 "), "{line}");
         let mut newcomer = process.call(Manners::GOOD, "sleep-0").await;
         newcomer.answered().await.unwrap();
         assert!(!newcomer.is_told_to_go());

@@ -82,7 +82,12 @@ impl Process {
 
     /// Returns once it has taken the signal.
     pub async fn drains(&mut self) {
-        line_with(&mut self.log, "state=draining").await.unwrap();
+        self.logs("state=draining").await;
+    }
+
+    /// The next line of its log with this text.
+    pub async fn logs(&mut self, text: &str) -> String {
+        line_with(&mut self.log, text).await.unwrap()
     }
 
     /// When it has ended, with exit code 0 and having cut so many calls.
@@ -90,7 +95,7 @@ impl Process {
         let status = self.child.exited().await.unwrap();
         let at = Instant::now();
         assert!(status.success(), "{} {status}", self.child.name());
-        let drained = line_with(&mut self.log, "state=drained").await.unwrap();
+        let drained = self.logs("state=drained").await;
         let cut = format!("calls_cut={calls_cut}");
         assert!(drained.ends_with(&cut), "{}: {drained}, expected {cut}", self.child.name());
         at

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use tonic::{Code, Status, body::Body};
 use tracing::{Level, debug, enabled, info};
@@ -20,6 +20,7 @@ use crate::{
     behavior::Asked,
     context::{BEHAVIOR_IGNORED, Call, REQUEST_ID, SERVED_BY},
     deadline::{Deadline, header_ms},
+    health::is_serving,
     server::{Shared, connection::InFlight, methods::Method},
     status::{code_name, http_status},
 };
@@ -36,7 +37,8 @@ impl<S: Handle> Handle for Record<S> {
     async fn handle(&self, mut request: Request<Body>) -> Response<Body> {
         let call = Call::begin(request.headers(), Asked::read(request.headers(), self.shared.service));
         let method = self.shared.methods.find(request.uri().path());
-        let entry = Entry::new(&mut request, method, call.clone());
+        let mut entry = Entry::new(&mut request, method, call.clone());
+        entry.says_not_serving = method.is_some_and(Method::is_own_health) && !is_serving(&self.shared.phases);
         let received = Deadline::read(request.headers()).ok().flatten();
         let extensions = request.extensions_mut();
         extensions.insert(call.clone());
@@ -90,6 +92,8 @@ struct Entry {
     method: &'static str,
     peer: Option<SocketAddr>,
     call: Call,
+    /// A health check whose answer is OK, and says no.
+    says_not_serving: bool,
     /// Holds the drain back until the answer is complete.
     _in_flight: Option<InFlight>,
     finished: bool,
@@ -111,6 +115,7 @@ impl Entry {
             method: extensions.get::<Face>().map_or("grpc", |face| face.0),
             peer: extensions.get::<SocketAddr>().copied(),
             call,
+            says_not_serving: false,
             _in_flight: in_flight,
             finished: false,
         }
@@ -140,6 +145,10 @@ impl Entry {
         let told = told();
         let reason = told.reason.as_deref();
         let failed = told.code != Code::Ok;
+        let http = match self.says_not_serving && !failed {
+            true => StatusCode::SERVICE_UNAVAILABLE,
+            false => http_status(told.code, reason),
+        };
         let latency = self.call.elapsed();
         let peer_call = self.call.peer_call();
         macro_rules! line {
@@ -150,7 +159,7 @@ impl Entry {
                     error = failed.then_some(&*told.message),
                     latency_ms = millis(latency),
                     code = code_name(told.code),
-                    http = http_status(told.code, reason).as_u16(),
+                    http = http.as_u16(),
                     reason,
                     url = peer_call.map(|peer| peer.url.as_str()),
                     timeout_ms = peer_call.map(|peer| millis(peer.timeout)),

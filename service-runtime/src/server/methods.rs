@@ -23,6 +23,13 @@ pub struct Method {
     pub quiet: bool,
 }
 
+impl Method {
+    /// The service's own health method, with a JSON path.
+    pub(crate) fn is_own_health(self) -> bool {
+        self.probe && !self.quiet
+    }
+}
+
 /// gRPC path → method.
 pub struct Methods {
     by_path: HashMap<String, Method>,
