@@ -174,13 +174,14 @@ pub fn header_block(fields: &[(impl AsRef<str>, impl AsRef<str>)]) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in fields {
         block.push(0);
-        put_string(&mut block, name.as_ref());
-        put_string(&mut block, value.as_ref());
+        put_string(&mut block, name.as_ref().as_bytes());
+        put_string(&mut block, value.as_ref().as_bytes());
     }
     block
 }
 
-fn put_string(block: &mut Vec<u8>, text: &str) {
+/// Appends a name or a value, in plain letters (RFC 7541, 5.2).
+pub fn put_string(block: &mut Vec<u8>, text: &[u8]) {
     // The length has a prefix of 7 bits, and what does not fit follows in groups of 7 (RFC 7541, 5.1).
     let length = text.len();
     if length < 127 {
@@ -194,7 +195,7 @@ fn put_string(block: &mut Vec<u8>, text: &str) {
         }
         block.push(rest as u8);
     }
-    block.extend_from_slice(text.as_bytes());
+    block.extend_from_slice(text);
 }
 
 #[cfg(test)]
@@ -205,7 +206,7 @@ mod tests {
     fn writes_the_lengths_of_rfc_7541() {
         let mut block = Vec::new();
         // 1337 is the RFC's own example, with a prefix of 5 bits; with 7 it is 127 + 1210.
-        put_string(&mut block, &"x".repeat(1337));
+        put_string(&mut block, &[b'x'; 1337]);
         assert_eq!(block[..4], [127, 0xba, 0x09, b'x']);
     }
 

@@ -1,20 +1,10 @@
 //! HTTP/2 frames and header blocks, as a peer writes them who need not keep to the rules.
 
-pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-pub const DATA: u8 = 0;
-pub const HEADERS: u8 = 1;
-pub const PRIORITY: u8 = 2;
-pub const RST_STREAM: u8 = 3;
-pub const SETTINGS: u8 = 4;
-pub const PING: u8 = 6;
-pub const GOAWAY: u8 = 7;
-pub const WINDOW_UPDATE: u8 = 8;
-pub const CONTINUATION: u8 = 9;
-
-pub const END_STREAM: u8 = 1;
-pub const END_HEADERS: u8 = 4;
-pub const PADDED: u8 = 8;
+pub use hostile_peer::frame::{
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PADDED, PING, PREFACE, PRIORITY, RST_STREAM,
+    SETTINGS, WINDOW_UPDATE,
+};
+use hostile_peer::frame::{put_head, put_string};
 
 /// One frame; its length may be another than it says.
 #[derive(Clone, Debug, Default)]
@@ -32,25 +22,18 @@ impl Frame {
     }
 
     pub fn bytes(&self) -> Vec<u8> {
-        let length = u32::try_from(self.payload.len()).expect("it is short");
-        let [_, a, b, c] = self.says.unwrap_or(length).to_be_bytes();
-        [&[a, b, c, self.kind, self.flags][..], &self.stream.to_be_bytes(), &self.payload].concat()
+        let mut bytes = Vec::new();
+        let length = self.says.map_or(self.payload.len(), |says| says as usize);
+        put_head(&mut bytes, length, self.kind, self.flags, self.stream);
+        bytes.extend_from_slice(&self.payload);
+        bytes
     }
 }
 
 /// A header field as a literal that no table remembers. Source: RFC 7541, 6.2.2.
 pub fn field(name: &str, value: &[u8]) -> Vec<u8> {
-    [&[0][..], &length(name.len()), name.as_bytes(), &length(value.len()), value].concat()
-}
-
-/// Source: RFC 7541, 5.1, with a prefix of seven bits.
-fn length(length: usize) -> Vec<u8> {
-    let Some(mut left) = length.checked_sub(127) else { return vec![length.to_be_bytes()[7]] };
-    let mut bytes = vec![127];
-    while left > 127 {
-        bytes.push(left.to_le_bytes()[0] | 128);
-        left >>= 7;
-    }
-    bytes.push(left.to_le_bytes()[0]);
-    bytes
+    let mut field = vec![0];
+    put_string(&mut field, name.as_bytes());
+    put_string(&mut field, value);
+    field
 }
