@@ -27,6 +27,11 @@ use crate::{
 const KEEPALIVE: Duration = Duration::from_secs(10);
 const KEEPALIVE_ANSWER: Duration = Duration::from_secs(3);
 
+/// So many calls that were given up h2 remembers for a second, and passes over what still comes for them. To anything that comes
+/// later it answers with a reset, takes it for a mistake of the peer's, and would close the connection at the 1,025th in its
+/// life, with all calls on it: under short deadlines that is every second. So the mistakes are not counted.
+const GIVEN_UP: usize = 1_000;
+
 /// A peer that takes no byte for so long is as dead as one that answers no PING. hyper would not find out: it has no PING to
 /// send once every call that reached the connection has given up, and a PING could not be written either.
 const STALLED: Duration = KEEPALIVE.saturating_add(KEEPALIVE_ANSWER);
@@ -71,7 +76,9 @@ impl Connection {
         let connector = tower::service_fn(move |_| std::future::ready(once.take().ok_or(Cause::NeverSent)));
         let endpoint = Endpoint::from(authority.uri().clone())
             .http2_keep_alive_interval(KEEPALIVE)
-            .keep_alive_timeout(KEEPALIVE_ANSWER);
+            .keep_alive_timeout(KEEPALIVE_ANSWER)
+            .http2_max_concurrent_reset_streams(GIVEN_UP)
+            .http2_max_local_error_reset_streams(None);
         let lost = |_: tonic::transport::Error| end.get().copied().unwrap_or(Cause::Unreachable("closed"));
         let channel = endpoint.connect_with_connector(connector).await.map_err(lost)?;
         let opened = life.wait_for(|life| *life > Life::Opening).await.map(|life| *life);

@@ -34,7 +34,7 @@ const KEPT: Duration = Duration::from_secs(10);
 const KEEPALIVE: Duration = Duration::from_secs(20);
 const KEEPALIVE_ANSWER: Duration = Duration::from_secs(8);
 /// Streams at once on one connection.
-const STREAMS: u32 = 100;
+pub(super) const STREAMS: u32 = 100;
 /// Calls that were cancelled before this process had looked at them; one more, and the connection is closed as a flood.
 /// h2's own limit of 20 is passed by any busy caller of a process that was frozen for a moment.
 const CANCELLED_UNSEEN: usize = 1_000;

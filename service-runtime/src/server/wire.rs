@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::budget::{Budget, Flood, Pace};
+use super::{
+    budget::{Budget, Flood, Pace},
+    connection::STREAMS,
+};
 use crate::frames::{
     ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, Frames, HEADERS, Head, RST_STREAM, SETTINGS, Step,
 };
@@ -18,6 +21,10 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub(super) const UNFINISHED: Duration = Duration::from_millis(9_500);
 /// An answer is taken whole in this time, and a peer that takes no byte for so long is gone.
 pub(super) const UNREAD: Duration = Duration::from_secs(10);
+
+/// A call that is given up after so long costs nothing: it held one of the connection's hundred places, so that there are no
+/// more than 10,000 a second of them, and they were calls. Short deadlines make many.
+const HELD: Duration = Duration::from_millis(10);
 
 /// What the peer speaks; until that is known, how many bytes of the preface there were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +48,8 @@ pub(crate) struct Wire {
     greeted: bool,
     /// HEADERS were not followed by their END_HEADERS yet.
     block_is_open: bool,
+    /// Streams on which no answer has begun, and since when; of those that are refused at once, some.
+    asking: Vec<(u32, Instant)>,
     /// Streams on which an answer has begun and not ended, and since when.
     answering: Vec<(u32, Instant)>,
     /// Since when the peer takes no byte.
@@ -60,6 +69,7 @@ impl Wire {
             last: None,
             greeted: false,
             block_is_open: false,
+            asking: Vec::new(),
             answering: Vec::new(),
             stuck: None,
             budget: Budget::new(now),
@@ -100,19 +110,28 @@ impl Wire {
     }
 
     fn read_frames(&mut self, bytes: &[u8], now: Instant) -> Result<(), Flood> {
-        let Wire { reads, begun, last, greeted, block_is_open, answering, budget, last_stream, .. } = self;
+        let Wire { reads, begun, last, greeted, block_is_open, asking, answering, budget, last_stream, .. } = self;
         let mut flood = Ok(());
         reads.follow(bytes, |step| match step {
             // The clock of a header block runs on, and so does that of the preface, to which SETTINGS belong (RFC 9113, 3.4).
             Step::Begins if *block_is_open || !*greeted => {}
             Step::Begins => *begun = Some(now),
             Step::Head(head) => {
-                flood = flood.and(budget.received(head, now));
+                let mut is_free = false;
                 match head.kind {
                     HEADERS | CONTINUATION => *block_is_open = !head.has(END_HEADERS),
                     SETTINGS if !head.has(ACK) => *greeted = true,
-                    RST_STREAM => answering.retain(|(stream, _)| *stream != head.stream),
+                    RST_STREAM => {
+                        is_free = remove(asking, head.stream).is_some_and(|since| now - since >= HELD);
+                        remove(answering, head.stream);
+                    }
                     _ => {}
+                }
+                if !is_free {
+                    flood = flood.and(budget.received(head, now));
+                }
+                if head.kind == HEADERS && head.stream > *last_stream && asking.len() < STREAMS as usize {
+                    asking.push((head.stream, now));
                 }
                 *last_stream = head.stream.max(*last_stream);
                 *last = Some(head);
@@ -127,19 +146,21 @@ impl Wire {
 
     /// `bytes` went out to the peer.
     pub fn wrote(&mut self, bytes: &[u8], now: Instant) -> Result<(), Flood> {
-        let Wire { protocol: Protocol::Http2, writes, answering, budget, .. } = self else {
+        let Wire { protocol: Protocol::Http2, writes, asking, answering, budget, .. } = self else {
             return Ok(());
         };
         let mut flood = Ok(());
         writes.follow(bytes, |step| {
             let Step::Head(head) = step else { return };
             flood = flood.and(budget.sent(head, now));
+            if matches!(head.kind, HEADERS | RST_STREAM) {
+                remove(asking, head.stream);
+            }
             let ends = head.kind == RST_STREAM || matches!(head.kind, DATA | HEADERS) && head.has(END_STREAM);
-            let known = answering.iter().position(|(stream, _)| *stream == head.stream);
-            match (known, ends) {
-                (Some(at), true) => drop(answering.swap_remove(at)),
-                (None, false) if head.kind == HEADERS => answering.push((head.stream, now)),
-                _ => {}
+            if ends {
+                remove(answering, head.stream);
+            } else if head.kind == HEADERS && !answering.iter().any(|(stream, _)| *stream == head.stream) {
+                answering.push((head.stream, now));
             }
         });
         flood
@@ -183,145 +204,11 @@ impl Wire {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PING: u8 = 6;
-
-    fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
-        [&[0, 0, u8::try_from(payload.len()).unwrap(), kind, flags, 0, 0, 0, stream][..], payload].concat()
-    }
-
-    fn settings() -> Vec<u8> {
-        frame(SETTINGS, 0, 0, b"sixsix")
-    }
-
-    /// A peer whose preface and SETTINGS have come, at `now`.
-    fn greeted(now: Instant) -> Wire {
-        let mut wire = Wire::new(now);
-        wire.read(&[PREFACE, &settings()].concat(), 0, now).unwrap();
-        wire
-    }
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    #[tokio::test(start_paused = true)]
-    async fn waits_for_the_preface_from_the_first_moment_on() {
-        let began = Instant::now();
-        let whole = [PREFACE, &settings()].concat();
-        for said in 0..whole.len() {
-            let mut wire = Wire::new(began);
-            for (at, byte) in (0..).zip(&whole[..said]) {
-                wire.read(&[*byte], 0, began + SECOND * at).unwrap();
-            }
-            assert_eq!(wire.patience_ends(0), Some(began + UNFINISHED), "after {said} bytes");
-        }
-        assert_eq!(greeted(began).patience_ends(0), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn waits_for_settings_whatever_comes_instead() {
-        let began = Instant::now();
-        let mut wire = Wire::new(began);
-        let others = [frame(PING, 0, 0, b"12345678"), frame(SETTINGS, ACK, 0, b"")].concat();
-        wire.read(&[PREFACE, &others].concat(), 0, began + SECOND).unwrap();
-        assert_eq!(wire.patience_ends(0), Some(began + UNFINISHED));
-        wire.read(&settings(), 0, began + SECOND).unwrap();
-        assert_eq!(wire.patience_ends(0), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn waits_for_whatever_was_begun_from_its_first_byte_on() {
-        let block = [frame(HEADERS, 0, 1, b"ab"), frame(CONTINUATION, END_HEADERS, 1, b"c")].concat();
-        for whole in [frame(PING, 0, 0, b"12345678"), frame(HEADERS, END_HEADERS, 1, b"abc"), block] {
-            let began = Instant::now();
-            let mut wire = greeted(began);
-            let (last, rest) = whole.split_last().unwrap();
-            for (at, byte) in (1..).zip(rest) {
-                wire.read(&[*byte], 0, began + SECOND * at).unwrap();
-                assert_eq!(wire.patience_ends(0), Some(began + SECOND + UNFINISHED), "{whole:?} after {at} bytes");
-            }
-            wire.read(&[*last], 0, began + SECOND * 60).unwrap();
-            assert_eq!(wire.patience_ends(0), None, "{whole:?}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn does_not_take_a_busy_peer_for_one_that_never_finishes() {
-        let began = Instant::now();
-        let mut wire = greeted(began);
-        let ping = frame(PING, 0, 0, b"12345678");
-        wire.read(&ping[..3], 0, began).unwrap();
-        // Every read ends within a frame, and each frame is finished by the next one.
-        for at in 1..100 {
-            let now = began + SECOND * at;
-            wire.read(&[&ping[3..], &ping[..3]].concat(), 0, now).unwrap();
-            assert_eq!(wire.patience_ends(0), Some(now + UNFINISHED));
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn leaves_a_message_that_is_under_way_to_the_clock_of_its_call() {
-        let now = Instant::now();
-        let mut wire = greeted(now);
-        wire.read(&frame(DATA, 0, 1, b"half")[..11], 0, now).unwrap();
-        assert_eq!(wire.patience_ends(0), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn waits_over_http_1_for_headers_but_not_for_the_next_call() {
-        let began = Instant::now();
-        let mut wire = Wire::new(began);
-        wire.read(b"GET / HTTP/1.1\r\n", 0, began).unwrap();
-        assert_eq!(wire.patience_ends(0), Some(began + UNFINISHED));
-        wire.call_begins();
-        assert_eq!(wire.patience_ends(0), None);
-        wire.read(b"body", 1, began + SECOND).unwrap();
-        assert_eq!(wire.patience_ends(0), None);
-        wire.read(b"G", 0, began + SECOND * 2).unwrap();
-        wire.read(b"E", 0, began + SECOND * 3).unwrap();
-        assert_eq!(wire.patience_ends(0), Some(began + SECOND * 2 + UNFINISHED));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn follows_an_answer_until_its_last_byte_has_gone_out() {
-        let now = Instant::now();
-        let mut wire = greeted(now);
-        let answer = [frame(HEADERS, END_HEADERS, 1, b"x"), frame(DATA, 0, 1, b"message")].concat();
-        wire.wrote(&answer, now).unwrap();
-        assert_eq!((wire.answers_under_way(), wire.patience_ends(0)), (1, Some(now + UNREAD)));
-        assert_eq!(wire.patience_ends(1), None, "a stream that goes on by right");
-        wire.wrote(&frame(HEADERS, END_HEADERS | END_STREAM, 1, b"x"), now).unwrap();
-        assert_eq!((wire.answers_under_way(), wire.patience_ends(0)), (0, None));
-        // Trailers only.
-        wire.wrote(&frame(HEADERS, END_HEADERS | END_STREAM, 3, b"x"), now).unwrap();
-        assert_eq!(wire.answers_under_way(), 0);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn forgets_an_answer_that_either_side_resets() {
-        let now = Instant::now();
-        let mut wire = greeted(now);
-        for stream in [1, 3, 5] {
-            wire.wrote(&frame(HEADERS, END_HEADERS, stream, b"x"), now + SECOND * stream.into()).unwrap();
-        }
-        wire.wrote(&frame(RST_STREAM, 0, 3, b"code"), now).unwrap();
-        assert_eq!((wire.answers_under_way(), wire.patience_ends(0)), (2, Some(now + SECOND + UNREAD)));
-        // One of them goes on by right; nobody knows which, so it may be the older.
-        assert_eq!(wire.patience_ends(1), Some(now + SECOND * 5 + UNREAD));
-        wire.read(&frame(RST_STREAM, 0, 1, b"code"), 0, now).unwrap();
-        assert_eq!((wire.answers_under_way(), wire.patience_ends(0)), (1, Some(now + SECOND * 5 + UNREAD)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn counts_from_the_first_byte_that_the_peer_did_not_take() {
-        let now = Instant::now();
-        let mut wire = greeted(now);
-        wire.takes_bytes(false, now);
-        wire.takes_bytes(false, now + SECOND);
-        assert_eq!((wire.is_flushed(), wire.patience_ends(0)), (false, Some(now + UNREAD)));
-        wire.takes_bytes(true, now + SECOND);
-        assert_eq!((wire.is_flushed(), wire.patience_ends(0)), (true, None));
-    }
+/// Since when it was there.
+fn remove(streams: &mut Vec<(u32, Instant)>, stream: u32) -> Option<Instant> {
+    let at = streams.iter().position(|(known, _)| *known == stream)?;
+    Some(streams.swap_remove(at).1)
 }
+
+#[cfg(test)]
+mod tests;
