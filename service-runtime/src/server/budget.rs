@@ -81,7 +81,10 @@ impl Budget {
         }
     }
 
-    pub fn pace(&self) -> Pace {
+    pub fn pace(&mut self, now: Instant) -> Pace {
+        if self.spent > SUSPECT {
+            self.earn(now);
+        }
         if self.spent > SUSPECT { Pace::Slow } else { Pace::Free }
     }
 }
@@ -129,21 +132,22 @@ mod tests {
     async fn slows_a_peer_down_until_time_or_answers_have_paid() {
         let now = Instant::now();
         let (ping, mut budget) = (head(6), Budget::new(now));
-        assert!((0..SUSPECT).all(|_| budget.received(ping, now).is_ok() && budget.pace() == Pace::Free));
+        assert!((0..SUSPECT).all(|_| budget.received(ping, now).is_ok() && budget.pace(now) == Pace::Free));
         let mut too_many = || {
             assert_eq!(budget.received(ping, now), Ok(()));
-            assert_eq!(budget.pace(), Pace::Slow);
+            assert_eq!(budget.pace(now), Pace::Slow);
         };
         too_many();
         too_many();
         assert_eq!(budget.sent(head(HEADERS), now), Ok(()));
-        assert_eq!(budget.pace(), Pace::Free);
+        assert_eq!(budget.pace(now), Pace::Free);
         assert!((0..SUSPECT).all(|_| budget.received(ping, now).is_ok()));
-        assert_eq!(budget.pace(), Pace::Slow);
+        assert_eq!(budget.pace(now), Pace::Slow);
         // Two thirds of a millisecond each, of which nothing gets lost.
         let passed = ONE_MORE * 2 / 3;
         assert!((1..=SUSPECT).all(|n| budget.received(ping, now + passed * n).is_ok()));
         assert_eq!(budget.spent, 3 * SUSPECT - SUSPECT * 2 / 3);
+        assert_eq!(budget.pace(now + ONE_MORE * 3 * SUSPECT), Pace::Free);
     }
 
     #[tokio::test(start_paused = true)]

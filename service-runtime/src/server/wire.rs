@@ -81,7 +81,7 @@ impl Wire {
     pub fn read(&mut self, bytes: &[u8], calls: usize, now: Instant) -> Result<Pace, Flood> {
         let frames = self.past_the_preface(bytes);
         if self.protocol == Protocol::Http2 {
-            return self.read_frames(frames, now).map(|()| self.budget.pace());
+            return self.read_frames(frames, now).map(|()| self.budget.pace(now));
         }
         // Over HTTP/1.1 what comes between two calls is the head of the next.
         if calls == 0 && self.begun.is_none() {
