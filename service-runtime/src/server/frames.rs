@@ -1,4 +1,5 @@
-//! A byte stream that notes what goes over it, for hyper shows none of that, and ends where the peer floods.
+//! A byte stream that notes what goes over it, for hyper shows none of that; reads slowly what helps nobody, and ends where the
+//! peer floods.
 
 use std::{
     io::{self, IoSlice},
