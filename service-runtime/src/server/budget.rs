@@ -14,7 +14,7 @@ use crate::frames::{DATA, END_STREAM, HEADERS, Head, RST_STREAM};
 const BURST: u32 = 2_000;
 /// So many a second for ever, or one in this time. An attacker sends a hundred times as many.
 const ONE_MORE: Duration = Duration::from_millis(1);
-/// From so many on a peer is read slowly: what it costs, others do not notice.
+/// From so many on a peer is read slowly while it goes on with them: what it costs, others do not notice.
 const SUSPECT: u32 = BURST / 10;
 /// What one frame of an answer pays for: a caller may update windows, PING to measure the bandwidth, and cancel.
 const ANSWER: u32 = 2;
@@ -24,7 +24,7 @@ const ANSWER: u32 = 2;
 pub(crate) struct Flood;
 
 /// How a peer is to be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Pace {
     /// As quickly as it sends.
     Free,
@@ -45,9 +45,13 @@ impl Budget {
         Budget { spent: 0, paid: now }
     }
 
-    /// A frame of the peer's.
-    pub fn received(&mut self, head: Head, now: Instant) -> Result<(), Flood> {
-        if is_useful(head) { Ok(()) } else { self.spend(now) }
+    /// A frame of the peer's. Returns how to read on.
+    pub fn received(&mut self, head: Head, now: Instant) -> Result<Pace, Flood> {
+        if is_useful(head) {
+            return Ok(Pace::Free);
+        }
+        self.spend(now)?;
+        Ok(if self.spent > SUSPECT { Pace::Slow } else { Pace::Free })
     }
 
     /// A frame of the server's.
@@ -80,13 +84,6 @@ impl Budget {
             _ => (self.spent, self.paid) = (0, now),
         }
     }
-
-    pub fn pace(&mut self, now: Instant) -> Pace {
-        if self.spent > SUSPECT {
-            self.earn(now);
-        }
-        if self.spent > SUSPECT { Pace::Slow } else { Pace::Free }
-    }
 }
 
 /// The begin of a call, and what it brings along.
@@ -114,7 +111,8 @@ mod tests {
         for kind in [DATA, priority, RST_STREAM, SETTINGS, ping, GOAWAY, window_update, CONTINUATION, unknown] {
             let mut budget = Budget::new(now);
             for sent in 0..BURST {
-                assert_eq!(budget.received(head(kind), now), Ok(()), "kind {kind} after {sent}");
+                let pace = if sent < SUSPECT { Pace::Free } else { Pace::Slow };
+                assert_eq!(budget.received(head(kind), now), Ok(pace), "kind {kind} after {sent}");
             }
             assert_eq!(budget.received(head(kind), now), Err(Flood), "kind {kind}");
         }
@@ -132,22 +130,17 @@ mod tests {
     async fn slows_a_peer_down_until_time_or_answers_have_paid() {
         let now = Instant::now();
         let (ping, mut budget) = (head(6), Budget::new(now));
-        assert!((0..SUSPECT).all(|_| budget.received(ping, now).is_ok() && budget.pace(now) == Pace::Free));
-        let mut too_many = || {
-            assert_eq!(budget.received(ping, now), Ok(()));
-            assert_eq!(budget.pace(now), Pace::Slow);
-        };
-        too_many();
-        too_many();
+        assert!((0..SUSPECT).all(|_| budget.received(ping, now) == Ok(Pace::Free)));
+        assert_eq!(budget.received(ping, now), Ok(Pace::Slow));
+        assert_eq!(budget.received(head(HEADERS), now), Ok(Pace::Free), "a call");
         assert_eq!(budget.sent(head(HEADERS), now), Ok(()));
-        assert_eq!(budget.pace(now), Pace::Free);
-        assert!((0..SUSPECT).all(|_| budget.received(ping, now).is_ok()));
-        assert_eq!(budget.pace(now), Pace::Slow);
+        assert_eq!(budget.received(ping, now), Ok(Pace::Free));
+        assert!((0..SUSPECT).all(|_| budget.received(ping, now) == Ok(Pace::Slow)));
         // Two thirds of a millisecond each, of which nothing gets lost.
         let passed = ONE_MORE * 2 / 3;
         assert!((1..=SUSPECT).all(|n| budget.received(ping, now + passed * n).is_ok()));
         assert_eq!(budget.spent, 3 * SUSPECT - SUSPECT * 2 / 3);
-        assert_eq!(budget.pace(now + ONE_MORE * 3 * SUSPECT), Pace::Free);
+        assert_eq!(budget.received(ping, now + ONE_MORE * 3 * SUSPECT), Ok(Pace::Free));
     }
 
     #[tokio::test(start_paused = true)]
@@ -157,7 +150,7 @@ mod tests {
         let window_update = head(8);
         for _ in 0..10 * BURST {
             for _ in 0..6 {
-                assert_eq!(budget.received(window_update, now), Ok(()));
+                assert_eq!(budget.received(window_update, now), Ok(Pace::Free));
             }
             for kind in [HEADERS, DATA, HEADERS] {
                 assert_eq!(budget.sent(head(kind), now), Ok(()));
@@ -165,7 +158,7 @@ mod tests {
             let message = Head { length: 5, ..head(DATA) };
             let end = Head { flags: END_STREAM, ..head(DATA) };
             for frame in [head(HEADERS), message, end] {
-                assert_eq!(budget.received(frame, now), Ok(()));
+                assert_eq!(budget.received(frame, now), Ok(Pace::Free));
             }
         }
     }
@@ -177,7 +170,7 @@ mod tests {
         let ping = head(6);
         // A PING every millisecond for as long as a connection lives.
         for at in 0..10 * BURST {
-            assert_eq!(budget.received(ping, began + ONE_MORE * at), Ok(()), "after {at}");
+            assert!(budget.received(ping, began + ONE_MORE * at).is_ok(), "after {at}");
         }
         let later = began + ONE_MORE * 20 * BURST;
         assert!((0..BURST).all(|_| budget.received(ping, later).is_ok()));

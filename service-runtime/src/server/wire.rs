@@ -81,7 +81,7 @@ impl Wire {
     pub fn read(&mut self, bytes: &[u8], calls: usize, now: Instant) -> Result<Pace, Flood> {
         let frames = self.past_the_preface(bytes);
         if self.protocol == Protocol::Http2 {
-            return self.read_frames(frames, now).map(|()| self.budget.pace(now));
+            return self.read_frames(frames, now);
         }
         // Over HTTP/1.1 what comes between two calls is the head of the next.
         if calls == 0 && self.begun.is_none() {
@@ -109,9 +109,9 @@ impl Wire {
         &bytes[length..]
     }
 
-    fn read_frames(&mut self, bytes: &[u8], now: Instant) -> Result<(), Flood> {
+    fn read_frames(&mut self, bytes: &[u8], now: Instant) -> Result<Pace, Flood> {
         let Wire { reads, begun, last, greeted, block_is_open, asking, answering, budget, last_stream, .. } = self;
-        let mut flood = Ok(());
+        let mut pace = Ok(Pace::Free);
         reads.follow(bytes, |step| match step {
             // The clock of a header block runs on, and so does that of the preface, to which SETTINGS belong (RFC 9113, 3.4).
             Step::Begins if *block_is_open || !*greeted => {}
@@ -128,7 +128,7 @@ impl Wire {
                     _ => {}
                 }
                 if !is_free {
-                    flood = flood.and(budget.received(head, now));
+                    pace = pace.and_then(|pace| Ok(pace.max(budget.received(head, now)?)));
                 }
                 if head.kind == HEADERS && head.stream > *last_stream && asking.len() < STREAMS as usize {
                     asking.push((head.stream, now));
@@ -141,7 +141,7 @@ impl Wire {
         if !*block_is_open && *greeted && (reads.is_between() || in_data) {
             *begun = None;
         }
-        flood
+        pace
     }
 
     /// `bytes` went out to the peer.
