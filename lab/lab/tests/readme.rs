@@ -10,7 +10,7 @@ use lab::{
 };
 use tokio::sync::broadcast::Receiver;
 
-const README: &str = include_str!("../../README.md");
+const README: &str = include_str!("../../../README.md");
 
 fn program() -> Program {
     Program::at(env!("CARGO_BIN_EXE_lab"))
@@ -175,7 +175,7 @@ fn words(text: &str) -> String {
 
 #[test]
 fn names_paths_that_exist() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
     for word in README.split_whitespace().filter(|word| word.ends_with(".rs") || word.ends_with(".proto")) {
         let found = [".", "service-runtime"].iter().any(|folder| root.join(folder).join(word).exists());
         assert!(found || !word.contains('/'), "{word} is not there");

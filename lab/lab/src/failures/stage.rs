@@ -21,7 +21,7 @@ use crate::{
 pub enum Kind {
     /// Ours.
     Ours,
-    /// tonic's guide's (`bench/stock-tonic`).
+    /// tonic's guide's (`lab/stock-tonic`).
     Stock,
 }
 

@@ -7,8 +7,8 @@ use lab::{
     failures::{Failure, table::FAILURES},
 };
 
-const FAILURES_MD: &str = include_str!("../../docs/failures.md");
-const ATTACKS_MD: &str = include_str!("../../docs/attacks.md");
+const FAILURES_MD: &str = include_str!("../../../docs/failures.md");
+const ATTACKS_MD: &str = include_str!("../../../docs/attacks.md");
 
 /// A line of the table in `docs/failures.md`.
 fn line(failure: &Failure) -> String {
