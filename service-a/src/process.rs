@@ -1,38 +1,27 @@
 //! A as a process: its flags, and how it runs.
 
-use std::net::SocketAddr;
+use std::{ffi::OsString, net::SocketAddr, process::ExitCode};
 
-use service_runtime::{
-    cli,
-    server::{self, ServerFlags, Shutdown},
-    telemetry::LogFlags,
-};
+use service_runtime::{Shutdown, cli};
 
 /// Service A: echoes what it is sent, over gRPC and as JSON over HTTP.
 #[derive(Debug, clap::Parser)]
 #[command(name = "service-a", version)]
-pub struct Args {
+struct Args {
     /// Where to listen, for gRPC and for JSON over HTTP; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = cli::address, help_heading = "Listen")]
-    pub listen: SocketAddr,
+    listen: SocketAddr,
 
-    /// Limits, and who it says it is.
     #[command(flatten)]
-    pub server: ServerFlags,
-
-    /// How it logs.
-    #[command(flatten)]
-    pub log: LogFlags,
+    server: cli::ServerFlags,
 }
 
-impl AsRef<LogFlags> for Args {
-    fn as_ref(&self) -> &LogFlags {
-        &self.log
-    }
+/// Runs A with this command line; the first word is the program's name.
+pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
+    cli::run_with(&crate::identity(), "ECHO_A", argv, run)
 }
 
-/// Serves until `shutdown`, then drains. Errors: the port cannot be had.
-pub async fn run(args: Args, shutdown: Shutdown) -> anyhow::Result<()> {
-    let bound = server::bind(args.listen, &args.server)?;
-    bound.serve(&crate::SERVICE, crate::routes, shutdown).await
+async fn run(args: Args, shutdown: Shutdown) -> anyhow::Result<()> {
+    let listener = args.server.bind(args.listen)?;
+    crate::server().config(args.server.into()).serve(listener, crate::services, shutdown).await
 }

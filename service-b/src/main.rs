@@ -1,5 +1,9 @@
 //! The process `service-b`.
 
+/// Each call makes and drops dozens of small things; the system's allocator took a sixth of a call's CPU time more.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
-    service_runtime::run(&service_b::SERVICE, service_b::process::run)
+    service_b::process::main(std::env::args_os())
 }

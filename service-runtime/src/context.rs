@@ -11,10 +11,7 @@ use std::{
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
 
-use crate::{
-    behavior::{Asked, RPC_BEHAVIOR},
-    deadline::Deadline,
-};
+use crate::deadline::Deadline;
 
 /// The id that follows a request from hop to hop.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -24,6 +21,8 @@ pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// Who answered: `service-a/<instance>`.
 pub const SERVED_BY: HeaderName = HeaderName::from_static("served-by");
+/// gRFC A6: how many attempts went before this one; absent on the first.
+pub const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
 /// In an answer: its request's `rpc-behavior` asked for something that nobody did.
 pub const BEHAVIOR_IGNORED: HeaderName = HeaderName::from_static("rpc-behavior-ignored");
 
@@ -36,8 +35,7 @@ struct Inner {
     passed_on: Vec<(HeaderName, HeaderValue)>,
     request_id: HeaderValue,
     peer_call: OnceLock<PeerCall>,
-    asked: Asked,
-    ignored_by_peer: AtomicBool,
+    behavior_ignored: AtomicBool,
 }
 
 /// What a handler's call to a peer came to, for the log line and the response headers of its own call.
@@ -58,17 +56,23 @@ pub struct PeerCall {
 }
 
 impl Call {
-    /// Begins a call: takes over its request id or makes one, and notes what is to be passed on.
-    pub(crate) fn begin(headers: &HeaderMap, asked: Asked) -> Self {
+    /// Begins a call: takes over its request id or makes one, and notes what is to be passed on: `more`, and what every call
+    /// passes on.
+    pub(crate) fn begin(headers: &HeaderMap, more: Option<(HeaderName, HeaderValue)>) -> Self {
         let plausible = |id: &&HeaderValue| id.len() <= 128 && id.to_str().is_ok_and(|id| !id.is_empty());
         let request_id = headers.get(&REQUEST_ID).filter(plausible).cloned().unwrap_or_else(new_request_id);
         let mut passed_on = vec![(REQUEST_ID, request_id.clone())];
         for name in [TRACEPARENT, TRACESTATE] {
             passed_on.extend(headers.get(&name).map(|value| (name, value.clone())));
         }
-        passed_on.extend(asked.others().map(|others| (RPC_BEHAVIOR, others)));
-        let (peer_call, ignored_by_peer) = (OnceLock::new(), AtomicBool::new(false));
-        Call(Arc::new(Inner { started: Instant::now(), passed_on, request_id, peer_call, asked, ignored_by_peer }))
+        passed_on.extend(more);
+        Call(Arc::new(Inner {
+            started: Instant::now(),
+            passed_on,
+            request_id,
+            peer_call: OnceLock::new(),
+            behavior_ignored: AtomicBool::new(false),
+        }))
     }
 
     /// Since the call began.
@@ -93,19 +97,16 @@ impl Call {
         headers.extend(self.0.passed_on.iter().cloned());
     }
 
-    /// What `rpc-behavior` asks of this service.
-    pub(crate) fn asked(&self) -> &Asked {
-        &self.0.asked
-    }
-
     /// Takes notice of a peer's metadata, of an answer or of a failure, for what concerns our own caller too.
     pub fn hear(&self, metadata: &HeaderMap) {
-        self.0.ignored_by_peer.fetch_or(metadata.contains_key(BEHAVIOR_IGNORED), Ordering::Relaxed);
+        if metadata.contains_key(BEHAVIOR_IGNORED) {
+            self.0.behavior_ignored.store(true, Ordering::Relaxed);
+        }
     }
 
-    /// Whether something was asked that this service did not do, because it does not obey, or that a peer did not.
-    pub(crate) fn is_ignored_in_part(&self, obeys: bool) -> bool {
-        self.0.asked.is_ignored(obeys) || self.0.ignored_by_peer.load(Ordering::Relaxed)
+    /// Whether a peer said that it did not do what `rpc-behavior` asked of it.
+    pub(crate) fn behavior_was_ignored(&self) -> bool {
+        self.0.behavior_ignored.load(Ordering::Relaxed)
     }
 
     /// Notes what the call to a peer came to; the first note stays.
@@ -136,7 +137,7 @@ impl Context {
 
     fn of_extensions(extensions: &Extensions) -> Self {
         Context {
-            call: extensions.get().cloned().unwrap_or_else(|| Call::begin(&HeaderMap::new(), Asked::default())),
+            call: extensions.get().cloned().unwrap_or_else(|| Call::begin(&HeaderMap::new(), None)),
             deadline: extensions.get().copied(),
         }
     }
@@ -152,7 +153,7 @@ mod tests {
     use super::*;
 
     fn begin(name: HeaderName, value: &'static str) -> Call {
-        Call::begin(&HeaderMap::from_iter([(name, HeaderValue::from_static(value))]), Asked::default())
+        Call::begin(&HeaderMap::from_iter([(name, HeaderValue::from_static(value))]), None)
     }
 
     #[test]

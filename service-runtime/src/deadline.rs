@@ -98,9 +98,14 @@ pub async fn keep<T>(deadline: Option<Deadline>, work: impl Future<Output = T>) 
     }
 }
 
+/// A duration in whole milliseconds.
+pub fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// A duration in whole milliseconds, as a header value.
 pub fn header_ms(duration: Duration) -> HeaderValue {
-    HeaderValue::from(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    HeaderValue::from(millis(duration))
 }
 
 fn parse(text: &str) -> Option<Duration> {

@@ -3,60 +3,60 @@
 //! Stock tonic answers CANCELLED when a deadline passes and UNKNOWN when a connection dies, and never finishes a drain.
 //! This crate keeps tonic's generated code and replaces what is around it: the accept loop, the layers, the call to a peer.
 //!
-//! # Your own service, in five steps
-//! 1. Compile your `.proto` with `tonic-prost-build` and keep the encoded descriptor set (`build.rs` of this crate does both).
-//! 2. Say who you are: a `static` [`Service`] with a name, a domain, the descriptors, and a [`json::Route`]
-//!    for each method that `curl` shall reach.
-//! 3. Implement the generated trait. Wait for peers with [`client::Upstream::call`], never without a deadline.
-//! 4. Write `Args` (clap; flatten [`server::ServerFlags`] and [`telemetry::LogFlags`]) and `start(args, shutdown)`:
-//!    [`server::bind`], then [`server::Bound::serve`] with a factory that makes the routes of one worker.
-//! 5. `fn main() -> ExitCode { service_runtime::run(&SERVICE, start) }`.
+//! # Your own service
+//! ```no_run
+//! # use service_runtime::{Identity, Server, ServerConfig, Services};
+//! # async fn serve(descriptors: &'static [u8], listener: tokio::net::TcpListener) -> anyhow::Result<()> {
+//! Server::new(Identity::new("greeter", "hello.v1"), descriptors)
+//!     .config(ServerConfig::default())
+//!     .serve(listener, |worker| Services::new(/* .add(GreeterServer::new(Greeter)) */), async { /* until the drain */ })
+//!     .await
+//! # }
+//! ```
+//! The descriptors are the encoded `FileDescriptorSet` that the code was generated from. `examples/hello.rs` is a whole service,
+//! flags, log, signals and JSON included; `examples/chat.rs` has all four kinds of method.
 //!
-//! `examples/hello.rs` is these five steps in one file.
-//!
-//! # The map
-//! - [`server`]: bind → serve; accept → worker → connection → stack → handler; drain
-//! - [`layers`]: what a call passes on its way to the handler, one concern a file
-//! - [`client`]: upstream → subchannel → connection, the way to a peer
-//! - [`deadline`]: read, kept, passed on
-//! - [`status`]: causes → codes → HTTP, the contract as tables; [`origin`]: which hop decided, in the error's details
-//! - [`context`]: what the layers and the handler of one call share
-//! - `behavior`: what a call asks to be done to it
-//! - `grpc`, `frames`: what both halves know of gRPC and of HTTP/2
-//! - `health`, `reflection`: the services that every process has
-//! - `fuzz`: what strangers send, at random; for tests only
-//! - [`cli`]: from the command line to a running process; `descriptors`, `pages`: what it takes of its machine
-//! - [`telemetry`]: what it tells about itself
+//! # The floors
+//! An arrow between two modules goes down, never up or sideways; a test keeps it.
+//! - 5 [`cli`]: flags → configurations, environment, [`cli::run`]: argv → process
+//! - 4 [`server`]: listener → worker → connection → stack → services; drain; health, reflection
+//! - 3 [`layers`]: what a call passes on its way to the handler, one concern a file;
+//!   [`client`]: upstream → balancer → replica → subchannel → connection, the way to a peer
+//! - 2 [`origin`]: which hop decided a status, in its details; [`context`]: what the layers and the handler of one call share;
+//!   [`telemetry`]: the log
+//! - 1 [`status`]: causes → codes → HTTP, the contract as tables
+//! - 0 [`identity`], [`deadline`], [`shutdown`], [`process`], `methods`, `grpc` (framing), `frames` (HTTP/2's), `generated`
 
-/// Each call makes and drops dozens of small things; the system's allocator took a sixth of a call's CPU time more.
-#[cfg(feature = "mimalloc")]
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-pub mod cli;
-pub mod client;
 pub mod context;
 pub mod deadline;
-pub mod layers;
+pub mod identity;
 pub mod origin;
-pub mod server;
+pub mod process;
+pub mod shutdown;
 pub mod status;
 pub mod telemetry;
 
-mod behavior;
-mod descriptors;
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "server")]
+pub mod layers;
+#[cfg(feature = "server")]
+pub mod server;
+
 mod frames;
 mod grpc;
-mod health;
-mod pages;
-mod reflection;
-mod service;
 
-#[cfg(any(test, fuzzing))]
-pub mod fuzz;
-#[cfg(test)]
-mod panics;
+#[cfg(feature = "server")]
+mod generated;
+#[cfg(feature = "server")]
+mod methods;
 
-pub use cli::{run, run_with};
+pub use identity::{Identity, Peer};
+pub use shutdown::Shutdown;
+
+#[cfg(feature = "server")]
 pub use layers::json;
-pub use service::Service;
+#[cfg(feature = "server")]
+pub use server::{Server, ServerConfig, Services};

@@ -4,14 +4,19 @@
 use std::{borrow::Cow, collections::HashMap, net::SocketAddr, time::Duration};
 
 use http::{HeaderName, HeaderValue};
+use prost::Message as _;
+use prost_types::Any;
 use tonic::{Code, Status, metadata::MetadataMap};
-use tonic_types::{ErrorDetails, StatusExt};
+use tonic_types::{ErrorDetails, StatusExt, pb};
 
 use crate::{
-    Service,
-    client::Peer,
-    status::{Cause, Refusal, Row},
+    deadline::millis,
+    identity::{Identity, Peer},
+    status::{Cause, Refusal, Row, code_name},
 };
+
+/// What an `ErrorInfo` is called among the details of a status.
+const ERROR_INFO: &str = "type.googleapis.com/google.rpc.ErrorInfo";
 
 /// gRFC A6: what the server says of a retry; negative means no.
 pub const PUSHBACK: &str = "grpc-retry-pushback-ms";
@@ -106,12 +111,12 @@ impl Origin {
     }
 }
 
-/// The status for a failed call of `service` to `peer`.
-pub fn failed(service: &Service, peer: &Peer, cause: Cause, facts: Facts) -> Status {
+/// The status for a failed call of a service to `peer`.
+pub fn failed(identity: &Identity, peer: &Peer, cause: Cause, facts: Facts) -> Status {
     let row = cause.row();
     let reason = if row.of_peer { format!("{}_{}", peer.reason_prefix(), row.reason) } else { row.reason.to_owned() };
     let origin = Origin {
-        hop: if cause.decided_by_peer() { peer.name } else { service.name }.to_owned(),
+        hop: if cause.decided_by_peer() { peer.name() } else { identity.name() }.to_owned(),
         reason,
         upstream_code: cause.upstream_code().map(Cow::into_owned),
         details: cause.details().map(Cow::into_owned),
@@ -122,27 +127,27 @@ pub fn failed(service: &Service, peer: &Peer, cause: Cause, facts: Facts) -> Sta
         replica: facts.blame.replica.map(|address| address.to_string()),
         instance: facts.blame.instance,
     };
-    status(&row, &peer.title(), service, origin, None)
+    status(&row, peer.title(), identity, origin, None)
 }
 
-/// The status of a call that `service` answers by itself.
-pub fn refused(service: &Service, refusal: Refusal) -> Status {
-    let about = match (refusal, service.behind) {
+/// The status of a call that a service answers by itself.
+pub fn refused(identity: &Identity, refusal: Refusal) -> Status {
+    let about = match (refusal, identity.behind()) {
         (Refusal::DeadlinePassed, Some(peer)) => peer.title(),
-        _ => service.title(),
+        _ => identity.title(),
     };
-    refused_about(service, refusal, &about)
+    refused_about(identity, refusal, about)
 }
 
 /// The same where the sentence speaks of something else than the service, such as the limit that was passed.
-pub fn refused_about(service: &Service, refusal: Refusal, about: &str) -> Status {
+pub fn refused_about(identity: &Identity, refusal: Refusal, about: &str) -> Status {
     let row = refusal.row();
-    let origin = Origin { hop: service.name.to_owned(), reason: row.reason.to_owned(), ..Origin::default() };
-    status(&row, about, service, origin, None)
+    let origin = Origin { hop: identity.name().to_owned(), reason: row.reason.to_owned(), ..Origin::default() };
+    status(&row, about, identity, origin, None)
 }
 
 /// INVALID_ARGUMENT for a request without a field that it must have: `MSG_REQUIRED`, with a `BadRequest` that names it.
-pub fn missing(service: &Service, field: &'static str) -> Status {
+pub fn missing(identity: &Identity, field: &'static str) -> Status {
     let row = Row {
         code: Code::InvalidArgument,
         reason: "",
@@ -151,22 +156,40 @@ pub fn missing(service: &Service, field: &'static str) -> Status {
         no_retry: false,
     };
     let origin = Origin {
-        hop: service.name.to_owned(),
+        hop: identity.name().to_owned(),
         reason: format!("{}_REQUIRED", field.to_uppercase()),
         ..Origin::default()
     };
-    status(&row, field, service, origin, Some(field))
+    status(&row, field, identity, origin, Some(field))
 }
 
 /// The status of a call that was asked to fail with `code`: `FAULT_INJECTED`.
-pub(crate) fn asked_to_fail(service: &Service, code: Code) -> Status {
+pub(crate) fn asked_to_fail(identity: &Identity, code: Code) -> Status {
     let row = Row { code, reason: "FAULT_INJECTED", of_peer: false, sentence: "{} was asked to fail", no_retry: false };
-    let origin = Origin { hop: service.name.to_owned(), reason: row.reason.to_owned(), ..Origin::default() };
-    status(&row, &service.title(), service, origin, None)
+    let origin = Origin { hop: identity.name().to_owned(), reason: row.reason.to_owned(), ..Origin::default() };
+    status(&row, identity.title(), identity, origin, None)
 }
 
-fn status(row: &Row, about: &str, service: &Service, origin: Origin, bad_field: Option<&str>) -> Status {
-    let mut details = origin.into_details(service.domain);
+/// The status that a handler or a layer returned, with an origin: this service, and the name of the code as the reason. Details
+/// of other kinds stay. `None` where it has an origin already, or details that are not gRPC's, which are not touched.
+pub(crate) fn attributed(identity: &Identity, status: &Status) -> Option<Status> {
+    if Origin::of(status).is_some() {
+        return None;
+    }
+    let mut details = pb::Status::decode(status.details()).ok()?;
+    details.code = status.code().into();
+    status.message().clone_into(&mut details.message);
+    let info = pb::ErrorInfo {
+        reason: code_name(status.code()).to_owned(),
+        domain: identity.domain().to_owned(),
+        metadata: HashMap::from([("hop".to_owned(), identity.name().to_owned())]),
+    };
+    details.details.push(Any { type_url: ERROR_INFO.to_owned(), value: info.encode_to_vec() });
+    Some(Status::with_details(status.code(), status.message(), details.encode_to_vec().into()))
+}
+
+fn status(row: &Row, about: &str, identity: &Identity, origin: Origin, bad_field: Option<&str>) -> Status {
+    let mut details = origin.into_details(identity.domain());
     if let Some(field) = bad_field {
         details.add_bad_request_violation(field, "must not be empty");
     }
@@ -178,16 +201,14 @@ fn status(row: &Row, about: &str, service: &Service, origin: Origin, bad_field: 
     Status::with_error_details_and_metadata(row.code, row.sentence.replace("{}", about), details, metadata)
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::B;
+    use crate::identity::service_b;
 
-    const A: Peer = Peer { name: "service-a" };
+    fn failed(cause: Cause, facts: Facts) -> Status {
+        super::failed(&service_b(), &Peer::new("service-a"), cause, facts)
+    }
 
     #[test]
     fn says_who_decided_and_why() {
@@ -198,7 +219,7 @@ mod tests {
             retry_in: Some(Duration::from_millis(640)),
             blame: Blame { replica: Some(([127, 0, 0, 1], 8080).into()), instance: Some("a-1".into()) },
         };
-        let status = failed(&B, &A, Cause::Unreachable("connection refused"), facts);
+        let status = failed(Cause::Unreachable("connection refused"), facts);
         assert_eq!(status.code(), Code::Unavailable);
         assert_eq!(status.message(), "Service A is unavailable: cannot connect");
         let origin = Origin::of(&status).unwrap();
@@ -211,7 +232,7 @@ mod tests {
 
     #[test]
     fn names_the_bad_field() {
-        let status = missing(&B, "msg");
+        let status = missing(&service_b(), "msg");
         assert_eq!((status.code(), status.message()), (Code::InvalidArgument, "Missing 'msg' parameter"));
         assert_eq!(Origin::of(&status).unwrap().reason, "MSG_REQUIRED");
         assert_eq!(status.get_details_bad_request().unwrap().field_violations[0].field, "msg");
@@ -222,7 +243,7 @@ mod tests {
         for (cause, pushback) in
             [(Cause::Timeout, true), (Cause::Answered(8), true), (Cause::ConnectionLost("reset"), false)]
         {
-            let status = failed(&B, &A, cause, Facts::default());
+            let status = failed(cause, Facts::default());
             assert_eq!(status.metadata().get(PUSHBACK).is_some(), pushback, "{cause}");
         }
     }
@@ -236,7 +257,29 @@ mod tests {
             retry_in: Some(Duration::from_secs(1)),
             blame: Blame { replica: Some(([127, 0, 0, 1], 8080).into()), instance: Some("x".repeat(256)) },
         };
-        let status = failed(&B, &A, Cause::Answered(u32::MAX), facts);
+        let status = failed(Cause::Answered(u32::MAX), facts);
         assert!(status.message().len() + status.details().len() * 4 / 3 < 4096);
+    }
+
+    #[test]
+    fn gives_a_status_of_a_handler_an_origin_and_leaves_the_details_that_it_has() {
+        let bare = attributed(&service_b(), &Status::not_found("no such order")).unwrap();
+        let origin = Origin::of(&bare).unwrap();
+        assert_eq!((origin.hop.as_str(), origin.reason.as_str()), ("service-b", "NOT_FOUND"));
+        assert_eq!((bare.code(), bare.message()), (Code::NotFound, "no such order"));
+        let bad_request = ErrorDetails::with_bad_request_violation("order", "must be a number");
+        let with_details = Status::with_error_details(Code::InvalidArgument, "bad order", bad_request);
+        let both = attributed(&service_b(), &with_details).unwrap();
+        assert_eq!(both.get_details_bad_request().unwrap().field_violations[0].field, "order");
+        assert_eq!(Origin::of(&both).unwrap().reason, "INVALID_ARGUMENT");
+    }
+
+    #[test]
+    fn does_not_touch_an_origin_of_another_hop_nor_details_that_are_not_grpcs() {
+        let elsewhere = ErrorDetails::with_error_info("QUOTA", "billing.v1", HashMap::new());
+        let elsewhere = Status::with_error_details(Code::ResourceExhausted, "no quota", elsewhere);
+        assert!(attributed(&service_b(), &elsewhere).is_none());
+        let opaque = Status::with_details(Code::Internal, "x", bytes::Bytes::from_static(b"\xff\xff not protobuf"));
+        assert!(attributed(&service_b(), &opaque).is_none());
     }
 }

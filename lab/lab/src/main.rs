@@ -4,6 +4,10 @@ use std::{ffi::OsString, process::ExitCode};
 
 use lab::{attacks::command as attack, breaking, demo, experiments, peer, program, side_by_side, up};
 
+/// The services allocate with it in their own processes, and so they do here.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Both services in one binary: shows them, or runs them for you to break
 #[derive(clap::Parser)]
 #[command(name = "lab", version, arg_required_else_help = true)]

@@ -66,8 +66,8 @@ impl Program {
 /// Is this process a service or the client, `argv` being the role and its command line? Runs it, if so.
 pub fn run_as(argv: &[OsString]) -> Option<ExitCode> {
     let run: fn(Vec<OsString>) -> ExitCode = match argv.first()?.to_str()? {
-        "service-a" => |argv| service_runtime::run_with(&service_a::SERVICE, argv, service_a::process::run),
-        "service-b" => |argv| service_runtime::run_with(&service_b::SERVICE, argv, service_b::process::run),
+        "service-a" => |argv| service_a::process::main(argv),
+        "service-b" => |argv| service_b::process::main(argv),
         "test-client" => |argv| test_client::run(argv),
         STOCK_TONIC => |argv| stock_tonic::run(argv),
         _ => return None,

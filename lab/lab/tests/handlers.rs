@@ -7,15 +7,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clap::Parser as _;
 use echo_proto::{
-    EchoRequest, EchoResponse,
+    EchoRequest, EchoResponse, Health,
     echo_service_server::{EchoService, EchoServiceServer},
+    health_service_server::HealthServiceServer,
 };
 use lab::http::{self, Ask};
-use service_runtime::server::{self, Shutdown, Trigger};
+use service_runtime::{ServerConfig, Services, Shutdown, server, shutdown::Trigger};
 use tokio::{sync::oneshot, task::JoinHandle};
-use tonic::{Request, Response, Status, service::Routes};
+use tonic::{Request, Response, Status};
 
 /// Does what the message says.
 struct Bad;
@@ -38,12 +38,15 @@ const DRAIN: Duration = Duration::from_millis(500);
 
 /// A server with that handler and one worker, in this process.
 fn start() -> (SocketAddr, Trigger, JoinHandle<anyhow::Result<()>>) {
-    let flags = ["service-a", "--listen", "127.0.0.1:0", "--workers", "1", "--drain-timeout", "500ms"];
-    let args = service_a::process::Args::parse_from(flags);
-    let bound = server::bind(args.listen, &args.server).unwrap();
-    let (address, (trigger, shutdown)) = (bound.local_addr(), Shutdown::new());
-    let routes = |_: &server::Worker| Routes::new(EchoServiceServer::new(Bad));
-    (address, trigger, tokio::spawn(bound.serve(&service_a::SERVICE, routes, shutdown)))
+    let mut config = ServerConfig::default();
+    config.workers = Some(1);
+    config.drain_timeout = DRAIN;
+    let listener = server::bind(([127, 0, 0, 1], 0).into(), false).unwrap();
+    let (address, (trigger, shutdown)) = (listener.local_addr().unwrap(), Shutdown::new());
+    let services = |worker: &server::Worker| {
+        Services::new().add(EchoServiceServer::new(Bad)).add(HealthServiceServer::new(Health(worker.serving())))
+    };
+    (address, trigger, tokio::spawn(service_a::server().config(config).serve(listener, services, shutdown)))
 }
 
 #[tokio::test]

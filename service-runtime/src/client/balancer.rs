@@ -7,7 +7,7 @@ use tokio::task::AbortHandle;
 use super::{
     connection::Connection,
     replica::Replica,
-    replicas::{Choice, Making, Replicas},
+    replicas::{Choice, ReplicaConfig, Replicas},
     resolver::Resolver,
     subchannel::Failure,
 };
@@ -21,8 +21,8 @@ pub(super) struct Balancer {
 
 impl Balancer {
     /// Starts looking up and connecting. Needs a Tokio runtime.
-    pub fn new(resolver: Resolver, making: Making) -> Self {
-        let replicas = Arc::new(Replicas::new(making));
+    pub fn new(resolver: Resolver, config: ReplicaConfig) -> Self {
+        let replicas = Arc::new(Replicas::new(config));
         let kept = replicas.clone();
         let task = tokio::spawn(async move { resolver.keep_resolved(&kept).await }).abort_handle();
         Balancer { replicas, task }
@@ -31,10 +31,10 @@ impl Balancer {
     /// Replicas that are there from the start to the end, each reached in its own way.
     #[cfg(test)]
     pub fn of<D: super::Dial>(
-        making: Making,
+        config: ReplicaConfig,
         replicas: impl IntoIterator<Item = (D, super::Endpoint, super::Backoff)>,
     ) -> Self {
-        let all = Replicas::fixed(making, replicas);
+        let all = Replicas::fixed(config, replicas);
         Balancer { replicas: Arc::new(all), task: tokio::spawn(async {}).abort_handle() }
     }
 

@@ -4,17 +4,17 @@ use super::window::{Counts, Window};
 
 /// Retries beyond the share of calls; a process with few calls may retry too.
 const RESERVE: u32 = 10;
-/// One retry for so many calls.
+/// The number of calls that earn one retry.
 const CALLS_A_RETRY: u32 = 10;
 
 /// Attempts stay below 1.10 × calls + 10 in any ten seconds, over all workers.
 #[derive(Debug, Default)]
-pub(super) struct Budget {
+pub(super) struct RetryBudget {
     calls: Window,
     retries: Window,
 }
 
-impl Budget {
+impl RetryBudget {
     /// Counts a call, which earns a share of a retry.
     pub fn call(&self) {
         self.calls.count(false);
@@ -40,7 +40,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn allows_ten_retries_and_one_for_ten_calls() {
-        let budget = Budget::default();
+        let budget = RetryBudget::default();
         (0..100).for_each(|_| budget.call());
         let taken = (0..100).filter(|_| budget.take()).count();
         assert_eq!(taken, 20);
@@ -50,7 +50,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn counts_for_a_burst_only_the_calls_of_its_own_ten_seconds() {
-        let budget = Budget::default();
+        let budget = RetryBudget::default();
         for _ in 0..11 {
             tokio::time::advance(std::time::Duration::from_secs(1)).await;
             (0..1000).for_each(|_| budget.call());

@@ -11,19 +11,18 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::Full;
 use percent_encoding::percent_decode;
 use tonic::{Code, Status, body::Body, metadata::MetadataMap, transport::Channel};
 use tower::{Service, ServiceExt};
 
 use crate::{
-    grpc::{self, Whole, Wrong, has_grpc_content},
+    grpc::{self, Encoding, GRPC_ENCODING, Whole, Wrong, has_grpc_content},
     status::{Broken, Cause},
 };
 
 const DETAILS: &str = "grpc-status-details-bin";
-const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
 /// A channel for unary calls whose every failure is a [`Status`] with a [`Cause`] behind it.
 #[derive(Clone, Debug)]
@@ -77,11 +76,12 @@ pub(crate) async fn check(answer: Response<Body>, max_message: usize) -> Result<
         None if head.status != StatusCode::OK => return Err(Cause::Http(head.status.as_u16()).into()),
         _ => return Err(failure(status, &head.headers)),
     }
-    let message = Whole::message(whole).map_err(|wrong: Wrong<Status>| cause(&wrong))?;
+    let message = Whole::message(whole).and_then(|frame| Encoding::Identity.undo(frame, max_message));
+    let message = message.map_err(|wrong: Wrong<Status>| cause(&wrong))?;
     head.status = StatusCode::OK;
     // What was said of compression does not matter any more: the message is not compressed. Nor is there anything to say of
     // OK: tonic reads the details of any status, and panics where they are not base64.
-    head.headers.remove(ENCODING);
+    head.headers.remove(GRPC_ENCODING);
     head.headers.remove(DETAILS);
     head.headers.insert(Status::GRPC_STATUS, 0.into());
     Ok(Response::from_parts(head, Full::new(message)))
@@ -137,6 +137,7 @@ fn cause(wrong: &Wrong<Status>) -> Cause {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderName;
     use http_body::Frame;
     use http_body_util::{BodyExt, StreamBody};
 
@@ -178,7 +179,7 @@ mod tests {
         let named = [GRPC, ("grpc-encoding", "gzip"), THEN, OK];
         let answer = check(answer(200, &named, MESSAGE), 64).await.unwrap();
         assert_eq!(
-            (answer.headers().get(ENCODING), &answer.headers()[Status::GRPC_STATUS]),
+            (answer.headers().get(GRPC_ENCODING), &answer.headers()[Status::GRPC_STATUS]),
             (None, &"0".parse().unwrap())
         );
     }

@@ -70,8 +70,8 @@ impl Connection {
     where
         IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let (watched, mut life, end) = Watched::new(io);
-        let mut once = Some(TokioIo::new(watched));
+        let (observed, mut life, end) = ClientIo::new(io);
+        let mut once = Some(TokioIo::new(observed));
         // tonic would reconnect by itself, without a pause; the subchannel does that, with one.
         let connector = tower::service_fn(move |_| std::future::ready(once.take().ok_or(Cause::NeverSent)));
         let endpoint = Endpoint::from(authority.uri().clone())
@@ -115,7 +115,7 @@ impl Connection {
 }
 
 /// A byte stream that notes what hyper does not tell: the peer's SETTINGS and GOAWAY, and how it ended.
-struct Watched<IO> {
+struct ClientIo<IO> {
     io: IO,
     frames: Frames,
     heard: bool,
@@ -125,12 +125,12 @@ struct Watched<IO> {
     end: Arc<OnceLock<Cause>>,
 }
 
-impl<IO> Watched<IO> {
+impl<IO> ClientIo<IO> {
     fn new(io: IO) -> (Self, watch::Receiver<Life>, Arc<OnceLock<Cause>>) {
         let (life, receiver) = watch::channel(Life::Opening);
         let end = Arc::new(OnceLock::new());
         let (frames, heard, stalled) = (Frames::default(), false, None);
-        (Watched { io, frames, heard, stalled, life, end: end.clone() }, receiver, end)
+        (ClientIo { io, frames, heard, stalled, life, end: end.clone() }, receiver, end)
     }
 
     fn read(&mut self, bytes: &[u8]) {
@@ -141,7 +141,7 @@ impl<IO> Watched<IO> {
         if !std::mem::replace(&mut self.heard, true) && bytes[0] != 0 {
             return self.ended("not HTTP/2");
         }
-        let Watched { frames, life, end, .. } = self;
+        let ClientIo { frames, life, end, .. } = self;
         frames.follow(bytes, |step| {
             let Step::Head(Head { kind, flags, .. }) = step else { return };
             let now = *life.borrow();
@@ -193,13 +193,13 @@ impl<IO> Watched<IO> {
     }
 }
 
-impl<IO> Drop for Watched<IO> {
+impl<IO> Drop for ClientIo<IO> {
     fn drop(&mut self) {
         self.ended("closed");
     }
 }
 
-impl<IO: AsyncRead + Unpin> AsyncRead for Watched<IO> {
+impl<IO: AsyncRead + Unpin> AsyncRead for ClientIo<IO> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let result = ready!(Pin::new(&mut self.io).poll_read(cx, buf));
@@ -211,7 +211,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Watched<IO> {
     }
 }
 
-impl<IO: AsyncWrite + Unpin> AsyncWrite for Watched<IO> {
+impl<IO: AsyncWrite + Unpin> AsyncWrite for ClientIo<IO> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.io).poll_write(cx, buf);
         self.wrote(cx, result)

@@ -10,27 +10,24 @@ mod backoff;
 mod balancer;
 mod budget;
 pub(crate) mod check;
-mod course;
 mod dial;
 mod endpoint;
 mod outlier;
-mod peer;
 mod peer_log;
+mod progress;
 mod replica;
 mod replicas;
 mod resolver;
 pub(crate) mod retry;
 mod subchannel;
 mod subset;
+mod target;
 mod upstream;
 mod window;
-
-#[cfg(test)]
-mod seeded;
 
 pub use backoff::Backoff;
 pub use check::Checked;
 pub use dial::Dial;
 pub use endpoint::Endpoint;
-pub use peer::{Peer, Target};
-pub use upstream::{Upstream, UpstreamConfig};
+pub use target::Target;
+pub use upstream::{Upstream, UpstreamConfig, WorkerUpstream};

@@ -12,12 +12,16 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::{
-    Endpoint, Peer,
+    Endpoint,
     connection::Connection,
     outlier::{Outlier, Outliers},
     subchannel::Subchannel,
 };
-use crate::{deadline::Deadline, status::Cause};
+use crate::{
+    deadline::{Deadline, millis},
+    identity::Peer,
+    status::Cause,
+};
 
 /// A call that got less time than that says nothing of a replica that did not answer it.
 const FAIR_CHANCE: Duration = Duration::from_millis(100);
@@ -52,7 +56,7 @@ impl Replica {
         self.outlier.note(failed);
         if let Some(time) = failed.then(|| self.outliers.judge(&self.outlier)).flatten() {
             let url = self.endpoint.to_string();
-            warn!(peer = self.peer.name, state = "ejected", for_ms = u64::try_from(time.as_millis()).ok(), url);
+            warn!(peer = self.peer.name(), state = "ejected", for_ms = millis(time), url);
         }
     }
 }

@@ -16,7 +16,7 @@ use std::{
 use tokio::sync::{Notify, watch};
 
 use super::{
-    Backoff, Dial, Endpoint, Peer,
+    Backoff, Dial, Endpoint,
     connection::Connection,
     outlier::Outliers,
     peer_log::PeerLog,
@@ -24,10 +24,11 @@ use super::{
     subchannel::{Connect, Failure, State, Subchannel},
     subset::Subset,
 };
+use crate::identity::Peer;
 
 /// The replicas that there are, now.
 pub(super) struct Replicas {
-    making: Making,
+    config: ReplicaConfig,
     set: Mutex<Arc<[Arc<Replica>]>>,
     /// What a name without an address means; `None` as long as nobody has looked it up.
     unresolved: Mutex<Option<Failure>>,
@@ -37,8 +38,8 @@ pub(super) struct Replicas {
     turn: AtomicUsize,
 }
 
-/// What it takes to make a replica.
-pub(super) struct Making {
+/// What all replicas of a peer are made with.
+pub(super) struct ReplicaConfig {
     pub peer: Peer,
     /// For the byte stream, preface and SETTINGS together.
     pub connect_timeout: Duration,
@@ -59,9 +60,9 @@ pub(super) enum Choice {
 }
 
 impl Replicas {
-    pub fn new(making: Making) -> Self {
+    pub fn new(config: ReplicaConfig) -> Self {
         Replicas {
-            making,
+            config,
             set: Mutex::new(Arc::new([])),
             unresolved: Mutex::default(),
             changed: watch::Sender::new(()),
@@ -72,8 +73,8 @@ impl Replicas {
 
     /// Replicas that are there from the start to the end, each reached in its own way.
     #[cfg(test)]
-    pub fn fixed<D: Dial>(making: Making, replicas: impl IntoIterator<Item = (D, Endpoint, Backoff)>) -> Self {
-        let all = Replicas::new(making);
+    pub fn fixed<D: Dial>(config: ReplicaConfig, replicas: impl IntoIterator<Item = (D, Endpoint, Backoff)>) -> Self {
+        let all = Replicas::new(config);
         let made = replicas.into_iter().map(|(dial, endpoint, backoff)| Arc::new(all.make_by(dial, endpoint, backoff)));
         *lock(&all.set) = made.collect();
         all
@@ -84,7 +85,7 @@ impl Replicas {
         let mut addresses: Vec<SocketAddr> = found.iter().map(|endpoint| endpoint.address).collect();
         addresses.sort();
         addresses.dedup();
-        let chosen = self.making.subset.choose(addresses);
+        let chosen = self.config.subset.choose(addresses);
         let old = self.set();
         let replica = |address: &SocketAddr| {
             let kept = old.iter().find(|replica| replica.endpoint.address == *address).cloned();
@@ -103,23 +104,23 @@ impl Replicas {
     }
 
     fn make(&self, endpoint: Endpoint) -> Replica {
-        self.make_by(endpoint.clone(), endpoint, Backoff::new(self.making.max_backoff))
+        self.make_by(endpoint.clone(), endpoint, Backoff::new(self.config.max_backoff))
     }
 
     pub fn make_by(&self, dial: impl Dial, endpoint: Endpoint, backoff: Backoff) -> Replica {
-        let Making { peer, connect_timeout, log, outliers, .. } = &self.making;
+        let ReplicaConfig { peer, connect_timeout, log, outliers, .. } = &self.config;
         let (changed, trouble) = (self.changed.clone(), self.trouble.clone());
-        let told = move |state: &State| {
+        let on_change = move |state: &State| {
             changed.send_replace(());
             if !matches!(state, State::Ready(_)) {
                 trouble.notify_one();
             }
         };
         let connect = Connect { timeout: *connect_timeout, backoff };
-        let subchannel = Subchannel::new(dial, &endpoint, connect, log.clone(), *peer, told);
+        let subchannel = Subchannel::new(dial, &endpoint, connect, log.clone(), peer.clone(), on_change);
         let outlier = outliers.of(endpoint.address);
         Replica {
-            peer: *peer,
+            peer: peer.clone(),
             endpoint,
             subchannel,
             in_flight: AtomicUsize::default(),

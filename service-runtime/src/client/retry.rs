@@ -8,9 +8,6 @@ use rand::{RngExt, rngs::StdRng};
 
 use crate::{origin::PUSHBACK, status::Cause};
 
-/// gRFC A6: how many attempts went before this one.
-pub(super) const PREVIOUS_ATTEMPTS: &str = "grpc-previous-rpc-attempts";
-
 /// The first pause; the next is twice as long. Full jitter: any time up to that.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 

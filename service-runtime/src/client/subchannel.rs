@@ -10,12 +10,12 @@ use tokio::{
 };
 
 use super::{
-    Dial, Endpoint, Peer,
+    Dial, Endpoint,
     backoff::{Backoff, FIRST_PAUSE},
     connection::Connection,
     peer_log::PeerLog,
 };
-use crate::status::Cause;
+use crate::{identity::Peer, status::Cause};
 
 /// A connection that was ready for less than this was none.
 const LASTING: Duration = FIRST_PAUSE;
@@ -62,23 +62,24 @@ impl Failure {
 }
 
 impl Subchannel {
-    /// Starts connecting by `dial`; `told` hears of every state but the first. Needs a Tokio runtime.
+    /// Starts connecting by `dial`; `on_change` is called with every state but the first. Needs a Tokio runtime.
     pub fn new(
         dial: impl Dial,
         endpoint: &Endpoint,
         connect: Connect,
         log: Arc<PeerLog>,
         peer: Peer,
-        told: impl Fn(&State) + Send + Sync + 'static,
+        on_change: impl Fn(&State) + Send + Sync + 'static,
     ) -> Self {
         let (sender, state) = watch::channel(State::Connecting);
         let endpoint = endpoint.clone();
         let task = tokio::spawn(async move {
             let set = |state| {
                 sender.send_replace(state);
-                told(&sender.borrow());
+                on_change(&sender.borrow());
             };
-            keep_connected(dial, &endpoint, connect, set, &Seen { log: &log, peer, endpoint: &endpoint }).await;
+            keep_connected(dial, &endpoint, connect, set, &StateLog { log: &log, peer: &peer, endpoint: &endpoint })
+                .await;
         });
         Subchannel { state, task: task.abort_handle() }
     }
@@ -111,21 +112,27 @@ impl Drop for Subchannel {
     }
 }
 
-/// Whose changes are logged.
-struct Seen<'a> {
+/// Where changes of state are logged, and whose they are.
+struct StateLog<'a> {
     log: &'a PeerLog,
-    peer: Peer,
+    peer: &'a Peer,
     endpoint: &'a Endpoint,
 }
 
-async fn keep_connected(dial: impl Dial, endpoint: &Endpoint, connect: Connect, set: impl Fn(State), seen: &Seen<'_>) {
+async fn keep_connected(
+    dial: impl Dial,
+    endpoint: &Endpoint,
+    connect: Connect,
+    set: impl Fn(State),
+    log: &StateLog<'_>,
+) {
     let Connect { timeout, mut backoff } = connect;
     // Once an outage: more of them would be a way around the backoff.
     let mut second_try = true;
     loop {
         let cause = match Connection::open(&dial, &endpoint.target, timeout).await {
             Ok(connection) => {
-                if use_up(connection, &set, seen).await >= LASTING {
+                if use_up(connection, &set, log).await >= LASTING {
                     backoff.reset();
                     second_try = true;
                     continue;
@@ -141,16 +148,16 @@ async fn keep_connected(dial: impl Dial, endpoint: &Endpoint, connect: Connect, 
         }
         let next_try = Instant::now() + backoff.next_pause();
         set(State::TransientFailure(Failure { cause, next_try }));
-        seen.log.failed(seen.peer, endpoint, cause);
+        log.log.failed(log.peer, endpoint, cause);
         sleep_until(next_try).await;
     }
 }
 
 /// Offers the connection to calls until it is gone, and says how long it lasted; from then on calls wait for the next.
-async fn use_up(connection: Connection, set: &impl Fn(State), seen: &Seen<'_>) -> Duration {
+async fn use_up(connection: Connection, set: &impl Fn(State), log: &StateLog<'_>) -> Duration {
     let since = Instant::now();
     set(State::Ready(connection.clone()));
-    let ready = seen.log.ready(seen.peer, seen.endpoint);
+    let ready = log.log.ready(log.peer, log.endpoint);
     connection.gone().await;
     drop(ready);
     set(State::Connecting);

@@ -10,33 +10,33 @@ use tokio::time::{Instant, sleep, timeout};
 use tonic::{Request, Response, Status};
 
 use super::{
-    Backoff, Checked, Peer, Target,
+    Backoff, Checked, Target,
     balancer::Balancer,
-    budget::Budget,
+    budget::RetryBudget,
     connection::Connection,
-    course::{Course, Failed, Last, served_by},
     outlier::Outliers,
     peer_log::PeerLog,
+    progress::{Failed, Last, Progress, served_by},
     replica::Replica,
-    replicas::Making,
+    replicas::ReplicaConfig,
     resolver::Resolver,
-    retry::{self, PREVIOUS_ATTEMPTS},
+    retry,
     subset::Subset,
 };
 use crate::{
-    Service,
-    context::{Context, PeerCall},
+    context::{Context, PREVIOUS_ATTEMPTS, PeerCall},
     deadline::{self, Deadline, SetBy},
+    identity::{Identity, Peer, Place},
     origin::{self, Facts},
-    server::Worker,
     status::{self, Cause},
 };
 
 /// The longest that a retry waits for a replica to be ready: its call has had its answer already.
-const RETRY_PATIENCE: Duration = Duration::from_millis(50);
+const RETRY_WAIT: Duration = Duration::from_millis(50);
 
 /// Where a peer is and how long to wait for it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct UpstreamConfig {
     /// Where its replicas listen; a name with many addresses is many replicas.
     pub targets: Vec<Target>,
@@ -50,11 +50,76 @@ pub struct UpstreamConfig {
     pub retry_attempts: usize,
     /// The most replicas that a worker connects to.
     pub subset: usize,
+    /// The largest answer that is taken, in bytes.
+    pub max_message_size: usize,
 }
 
-/// A peer as one worker sees it.
+impl UpstreamConfig {
+    /// The peer at these targets, and for all else the defaults: 2 s a call, 1 s to connect, 1 s between two tries, 3 attempts, 100
+    /// replicas a worker, answers of up to 64 KiB.
+    pub fn new(targets: Vec<Target>) -> Self {
+        UpstreamConfig {
+            targets,
+            timeout: Duration::from_secs(2),
+            connect_timeout: Duration::from_secs(1),
+            max_backoff: Duration::from_secs(1),
+            retry_attempts: 3,
+            subset: 100,
+            max_message_size: 64 * 1024,
+        }
+    }
+}
+
+/// A peer as a process sees it: what its workers share. Make one for each peer, and [`on`](Upstream::on) of it for each worker.
+#[derive(Debug)]
 pub struct Upstream {
-    pub(super) service: &'static Service,
+    peer: Peer,
+    config: UpstreamConfig,
+    log: Arc<PeerLog>,
+    outliers: Arc<Outliers>,
+    budget: Arc<RetryBudget>,
+}
+
+impl Upstream {
+    /// A peer that is not connected to yet.
+    pub fn new(peer: Peer, config: UpstreamConfig) -> Self {
+        Upstream { peer, config, log: Arc::default(), outliers: Arc::default(), budget: Arc::default() }
+    }
+
+    /// Starts to look up and to connect, and keeps connected until it is dropped. Call it in the factory of a server, with the
+    /// worker that the factory is given; elsewhere with any [`Place`]. Needs a Tokio runtime.
+    pub fn on(&self, place: &impl AsRef<Place>) -> WorkerUpstream {
+        let (config, place) = (&self.config, place.as_ref());
+        let resolver = Resolver {
+            targets: config.targets.clone(),
+            timeout: config.connect_timeout,
+            backoff: Backoff::new(config.max_backoff),
+        };
+        let replicas = ReplicaConfig {
+            peer: self.peer.clone(),
+            connect_timeout: config.connect_timeout,
+            max_backoff: config.max_backoff,
+            log: self.log.clone(),
+            outliers: self.outliers.clone(),
+            subset: Subset::new(config.subset, &place.instance, place.worker),
+        };
+        WorkerUpstream {
+            identity: place.identity.clone(),
+            peer: self.peer.clone(),
+            url: config.targets.first().map(Target::to_string).unwrap_or_default(),
+            cap: config.timeout,
+            max_message: config.max_message_size,
+            retry_attempts: u32::try_from(config.retry_attempts).unwrap_or(u32::MAX),
+            balancer: Balancer::new(resolver, replicas),
+            budget: self.budget.clone(),
+            random: Mutex::new(StdRng::from_rng(&mut rand::rng())),
+        }
+    }
+}
+
+/// A peer as one worker sees it. Dropped, it stops connecting.
+pub struct WorkerUpstream {
+    pub(super) identity: Identity,
     pub(super) peer: Peer,
     /// What the log calls the peer before a replica is known.
     pub(super) url: String,
@@ -62,39 +127,12 @@ pub struct Upstream {
     pub(super) max_message: usize,
     pub(super) retry_attempts: u32,
     pub(super) balancer: Balancer,
-    pub(super) budget: Arc<Budget>,
+    pub(super) budget: Arc<RetryBudget>,
     /// For the pauses before retries.
     pub(super) random: Mutex<StdRng>,
 }
 
-impl Upstream {
-    /// Starts to look up and to connect, and keeps connected from then on. Call it in the factory of
-    /// [`serve`](crate::server::Bound::serve).
-    pub fn new(peer: Peer, config: &UpstreamConfig, worker: &Worker) -> Self {
-        let UpstreamConfig { connect_timeout, max_backoff, .. } = *config;
-        let resolver =
-            Resolver { targets: config.targets.clone(), timeout: connect_timeout, backoff: Backoff::new(max_backoff) };
-        let making = Making {
-            peer,
-            connect_timeout,
-            max_backoff,
-            log: worker.process_wide::<PeerLog>(),
-            outliers: worker.process_wide::<Outliers>(),
-            subset: Subset::new(config.subset, worker.instance(), worker.index),
-        };
-        Upstream {
-            service: worker.service(),
-            peer,
-            url: config.targets.first().map(Target::to_string).unwrap_or_default(),
-            cap: config.timeout,
-            max_message: worker.max_message_size(),
-            retry_attempts: u32::try_from(config.retry_attempts).unwrap_or(u32::MAX),
-            balancer: Balancer::new(resolver, making),
-            budget: worker.process_wide::<Budget>(),
-            random: Mutex::new(StdRng::from_rng(&mut rand::rng())),
-        }
-    }
-
+impl WorkerUpstream {
     /// Calls the peer: `attempt` sends `message` over the channel it is given and may check the answer.
     ///
     /// Everything happens within the caller's deadline less a margin, or our own cap, whichever comes first: waiting for
@@ -112,22 +150,22 @@ impl Upstream {
     {
         self.budget.call();
         let (deadline, set_by) = Deadline::for_peer(context.deadline, self.cap);
-        let mut course = Course::default();
-        let attempts = self.attempts(context, (deadline, set_by), &mut course, |channel, request: Request<()>| {
+        let mut progress = Progress::default();
+        let attempts = self.attempts(context, (deadline, set_by), &mut progress, |channel, request: Request<()>| {
             attempt(channel, request.map(|()| message.clone()))
         });
         let outcome = deadline::keep(Some(deadline), attempts).await;
-        let result = outcome.unwrap_or_else(|deadline::Passed| Err(course.passed(set_by, &self.balancer)));
-        self.note(context, deadline, &course, &result);
+        let result = outcome.unwrap_or_else(|deadline::Passed| Err(progress.passed(set_by, &self.balancer)));
+        self.note(context, deadline, &progress, &result);
         result.map_err(|failed| {
             let facts = Facts {
-                attempts: course.attempts(),
+                attempts: progress.attempts(),
                 elapsed: context.call.elapsed(),
                 timeout: context.deadline.map(|deadline| deadline.timeout()),
                 retry_in: failed.next_try.map(|at| at.saturating_duration_since(Instant::now())),
-                blame: course.blame(failed.served_by.as_ref()),
+                blame: progress.blame(failed.served_by.as_ref()),
             };
-            origin::failed(self.service, &self.peer, failed.cause, facts)
+            origin::failed(&self.identity, &self.peer, failed.cause, facts)
         })
     }
 
@@ -136,23 +174,23 @@ impl Upstream {
         &self,
         context: &Context,
         (deadline, set_by): (Deadline, SetBy),
-        course: &mut Course,
+        progress: &mut Progress,
         attempt: impl Fn(Checked, Request<()>) -> Fut,
     ) -> Result<Response<Res>, Failed>
     where
         Fut: Future<Output = Result<Response<Res>, Status>>,
     {
-        course.begun = true;
+        progress.begun = true;
         loop {
-            let (replica, connection) = self.pick(course).await?;
+            let (replica, connection) = self.pick(progress).await?;
             let mut request = Request::new(());
             let headers = request.metadata_mut().as_mut();
             context.call.pass_on(headers);
-            if course.failed > 0 {
-                headers.insert(PREVIOUS_ATTEMPTS, course.failed.into());
+            if progress.failed > 0 {
+                headers.insert(PREVIOUS_ATTEMPTS, progress.failed.into());
             }
             deadline.set_on(&mut request);
-            course.sent(&replica);
+            progress.sent(&replica);
             let at_replica = replica.begin(connection, deadline);
             let sent = attempt(at_replica.connection.channel(self.max_message), request).await;
             context.call.hear(sent.as_ref().map_or_else(Status::metadata, Response::metadata).as_ref());
@@ -166,22 +204,22 @@ impl Upstream {
             let connection = at_replica.connection.clone();
             let failed = Failed::of(&status, &connection, deadline, set_by);
             at_replica.ended(Some(failed.cause));
-            self.again(failed, &connection, deadline, course).await?;
+            self.again(failed, &connection, deadline, progress).await?;
         }
     }
 
     /// A replica that is ready. A retry that finds none is no attempt: the earlier answer stands.
-    async fn pick(&self, course: &mut Course) -> Result<(Arc<Replica>, Connection), Failed> {
-        let pick = self.balancer.pick(&course.tried);
-        let picked = match &course.last {
+    async fn pick(&self, progress: &mut Progress) -> Result<(Arc<Replica>, Connection), Failed> {
+        let pick = self.balancer.pick(&progress.tried);
+        let picked = match &progress.last {
             // Nobody has processed the call: it may wait like any other.
             None | Some(Last { transparent: true, .. }) => pick.await,
-            Some(_) => match timeout(RETRY_PATIENCE, pick).await {
+            Some(_) => match timeout(RETRY_WAIT, pick).await {
                 Ok(picked) => picked,
-                Err(_) => return Err(course.earlier().unwrap_or_else(|| Failed::because(self.balancer.waits_for()))),
+                Err(_) => return Err(progress.earlier().unwrap_or_else(|| Failed::because(self.balancer.waits_for()))),
             },
         };
-        picked.map_err(|failure| course.earlier().unwrap_or_else(|| failure.into()))
+        picked.map_err(|failure| progress.earlier().unwrap_or_else(|| failure.into()))
     }
 
     /// Returns when it is time for the next attempt. Errors: there is none; the failure stands.
@@ -190,21 +228,21 @@ impl Upstream {
         failed: Failed,
         connection: &Connection,
         deadline: Deadline,
-        course: &mut Course,
+        progress: &mut Progress,
     ) -> Result<(), Failed> {
         match failed.cause.transparent_retry() {
             status::Retry::NeverSent => {
-                course.not_sent();
+                progress.not_sent();
                 connection.gone().await;
                 return Ok(());
             }
-            status::Retry::NotProcessed if !course.retried_transparently => {
-                course.failed_transparently(failed);
+            status::Retry::NotProcessed if !progress.retried_transparently => {
+                progress.failed_transparently(failed);
                 return Ok(());
             }
             _ => {}
         }
-        let attempt = (course.failed + 1, self.retry_attempts);
+        let attempt = (progress.failed + 1, self.retry_attempts);
         let pause = {
             let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
             retry::pause(failed.cause, failed.pushback, attempt, &mut random)
@@ -212,7 +250,7 @@ impl Upstream {
         // Past the deadline nobody waits for it.
         match pause.filter(|pause| *pause < deadline.remaining()).filter(|_| self.budget.take()) {
             Some(pause) => {
-                course.failed(failed);
+                progress.failed(failed);
                 sleep(pause).await;
                 Ok(())
             }
@@ -225,14 +263,14 @@ impl Upstream {
         &self,
         context: &Context,
         deadline: Deadline,
-        course: &Course,
+        progress: &Progress,
         result: &Result<Response<Res>, Failed>,
     ) {
         let served_by = match result {
             Ok(response) => served_by(response.metadata().as_ref()),
             Err(failed) => failed.served_by.clone(),
         };
-        let url = course.replica.map_or_else(|| self.url.clone(), |address| format!("http://{address}"));
+        let url = progress.replica.map_or_else(|| self.url.clone(), |address| format!("http://{address}"));
         let authority = url.trim_start_matches("http://");
         let cause = result.as_ref().err().map(|failed| match failed.cause {
             cause @ (Cause::Unreachable(_) | Cause::Unresolved | Cause::NotGrpc(_)) => {
@@ -244,8 +282,8 @@ impl Upstream {
             cause,
             served_by,
             timeout: deadline.timeout(),
-            sent: course.sent > 0,
-            attempts: course.attempts(),
+            sent: progress.sent > 0,
+            attempts: progress.attempts(),
             url,
         });
     }

@@ -11,106 +11,88 @@ use tokio::time::sleep;
 use tonic::{Code, Status, body::Body};
 use tonic_types::pb;
 
-use super::{Handle, answer};
+use super::{
+    Handle, answer,
+    behavior::{Action, Asked, Behavior, Behaviors},
+};
 use crate::{
-    Service,
-    behavior::{self, Action, Behaviour},
-    context::Call,
+    context::PREVIOUS_ATTEMPTS,
+    identity::Identity,
+    methods::Method,
     origin::{self, refused},
-    server::{Shared, methods::Method},
+    status::Refusal,
 };
 
-/// gRFC A6: the attempts that went before this one; absent on the first.
-const PREVIOUS_ATTEMPTS: &str = "grpc-previous-rpc-attempts";
-
-/// Which faults a service takes part in.
-#[derive(Clone, Debug, clap::Args)]
-pub struct FaultFlags {
-    /// Obey the metadata rpc-behavior of a call: a comma list such as sleep-3, sleep-200ms, keep-open, error-code-14,
-    /// succeed-on-retry-attempt-2, each also for a share, as in error-code-14:10%
-    #[arg(long, help_heading = "Faults", hide_short_help = true)]
-    pub fault_injection: bool,
-
-    /// Behave so on every call, whatever its metadata says: the same comma list, such as sleep-3 or error-code-14:10%
-    #[arg(long, value_name = "BEHAVIOUR", value_parser = always, help_heading = "Faults", hide_short_help = true)]
-    pub rpc_behavior: Option<Always>,
-}
-
-/// The behaviours for every call.
+/// Which faults a service takes part in; none by default.
 #[derive(Clone, Debug, Default)]
-pub struct Always(Vec<Behaviour>);
-
-fn always(text: &str) -> Result<Always, String> {
-    behavior::read(text).filter(|list| !list.is_empty()).map(Always).ok_or_else(|| {
-        "expected sleep-<s>, sleep-<n>ms, keep-open, error-code-<n> or succeed-on-retry-attempt-<n>, for a share with :10%"
-            .into()
-    })
+pub struct FaultConfig {
+    /// Do to a call what its `rpc-behavior` asks for.
+    pub obey_metadata: bool,
+    /// Do this to every call.
+    pub always: Behaviors,
 }
 
 /// What this process does to its calls.
-pub(crate) struct Faults {
-    always: Vec<Behaviour>,
-    /// Metadata is obeyed.
-    obeys: bool,
+pub struct Faults {
+    config: FaultConfig,
     instance: String,
 }
 
 impl Faults {
-    pub fn new(flags: &FaultFlags, instance: String) -> Self {
-        let always = flags.rpc_behavior.clone().unwrap_or_default().0;
-        Faults { always, obeys: flags.fault_injection, instance }
+    pub fn new(config: FaultConfig, instance: &str) -> Self {
+        Faults { config, instance: instance.to_owned() }
     }
 
     /// Whether any call may be failed on purpose.
     pub fn are_on(&self) -> bool {
-        self.obeys || !self.always.is_empty()
+        self.config.obey_metadata || !self.config.always.0.is_empty()
     }
 
     /// Whether a call of `method` is done to what its metadata asks for.
-    pub fn obeys(&self, method: Option<Method>) -> bool {
-        self.obeys && !is_exempt(method)
+    pub fn obeys(&self, method: Option<&Method>) -> bool {
+        self.config.obey_metadata && !is_exempt(method)
     }
 
-    /// What counts for this call: the flag's behaviours, then those of the metadata.
-    fn of_call(&self, extensions: &Extensions) -> Result<Vec<Behaviour>, crate::status::Refusal> {
-        let method = extensions.get::<Method>().copied();
-        let always = if is_exempt(method) { &[] } else { &*self.always };
-        let asked = match extensions.get::<Call>().filter(|_| self.obeys(method)) {
-            Some(call) => call.asked().own()?,
+    /// What counts for this call: the flag's behaviors, then those of the metadata.
+    fn of_call(&self, extensions: &Extensions) -> Result<Vec<Behavior>, Refusal> {
+        let method = extensions.get::<Arc<Method>>().map(|method| &**method);
+        let always = if is_exempt(method) { &[] } else { &*self.config.always.0 };
+        let asked = match extensions.get::<Asked>().filter(|_| self.obeys(method)) {
+            Some(asked) => asked.own()?,
             None => Vec::new(),
         };
-        Ok(always.iter().cloned().chain(asked).filter(|behaviour| behaviour.counts(&self.instance)).collect())
+        Ok(always.iter().cloned().chain(asked).filter(|behavior| behavior.counts(&self.instance)).collect())
     }
 }
 
-fn is_exempt(method: Option<Method>) -> bool {
+fn is_exempt(method: Option<&Method>) -> bool {
     method.is_some_and(|method| method.probe)
 }
 
-pub(crate) struct Fault<S> {
-    pub shared: Arc<Shared>,
+pub struct Fault<S> {
+    pub identity: Identity,
+    pub faults: Arc<Faults>,
     pub inner: S,
 }
 
 impl<S: Handle> Handle for Fault<S> {
     async fn handle(&self, request: Request<Body>) -> Response<Body> {
-        let service = self.shared.service;
-        let behaviours = match self.shared.faults.of_call(request.extensions()) {
-            Ok(behaviours) => behaviours,
-            Err(refusal) => return answer(refused(service, refusal)),
+        let behaviors = match self.faults.of_call(request.extensions()) {
+            Ok(behaviors) => behaviors,
+            Err(refusal) => return answer(refused(&self.identity, refusal)),
         };
-        match obey(&behaviours, previous_attempts(request.headers())).await {
-            Some(code) => asked_to_fail(service, code),
+        match obey(&behaviors, previous_attempts(request.headers())).await {
+            Some(code) => asked_to_fail(&self.identity, code),
             None => self.inner.handle(request).await,
         }
     }
 }
 
 /// Does what is asked, in order; the outcome is the code to fail with, if any.
-async fn obey(behaviours: &[Behaviour], previous_attempts: u32) -> Option<i32> {
-    for (index, behaviour) in behaviours.iter().enumerate() {
-        let is_last = index + 1 == behaviours.len();
-        match behaviour.action {
+async fn obey(behaviors: &[Behavior], previous_attempts: u32) -> Option<i32> {
+    for (index, behavior) in behaviors.iter().enumerate() {
+        let is_last = index + 1 == behaviors.len();
+        match behavior.action {
             Action::Sleep(pause) => sleep(pause).await,
             Action::KeepOpen => std::future::pending().await,
             Action::ErrorCode(0) => {}
@@ -128,8 +110,8 @@ fn previous_attempts(headers: &HeaderMap) -> u32 {
 }
 
 /// The answer with that code, also one that has no name: `tonic::Code` would make 2 of it.
-fn asked_to_fail(service: &Service, code: i32) -> Response<Body> {
-    let status = origin::asked_to_fail(service, Code::from(code));
+fn asked_to_fail(identity: &Identity, code: i32) -> Response<Body> {
+    let status = origin::asked_to_fail(identity, Code::from(code));
     // The details repeat the code, and must not contradict it.
     let mut details = pb::Status::decode(status.details()).unwrap_or_default();
     details.code = code;
@@ -146,6 +128,7 @@ mod tests {
     use tokio::time::{Instant, timeout};
 
     use super::*;
+    use crate::layers::behavior;
 
     /// The code and after how many milliseconds it came.
     async fn outcome(list: &str, previous_attempts: u32) -> (Option<i32>, u128) {
@@ -190,9 +173,7 @@ mod tests {
 
     #[test]
     fn says_the_same_number_in_the_status_and_in_its_details() {
-        let (services, descriptors, json) = (&[][..], &[][..], &[][..]);
-        let (name, domain) = ("service-a", "echo.v1");
-        let a = Service { name, log_name: "A", env_prefix: "A", domain, services, descriptors, behind: None, json };
+        let a = Identity::new("service-a", "echo.v1");
         for code in [5, 14, 17, 99, i32::MAX] {
             let answer = asked_to_fail(&a, code);
             assert_eq!(answer.headers()[Status::GRPC_STATUS], *code.to_string());
@@ -207,7 +188,7 @@ mod tests {
     #[test]
     fn takes_a_malformed_number_of_attempts_for_none() {
         for (value, expected) in [("2", 2), ("x", 0), ("-1", 0), ("", 0)] {
-            let headers = HeaderMap::from_iter([(PREVIOUS_ATTEMPTS.parse().unwrap(), value.parse().unwrap())]);
+            let headers = HeaderMap::from_iter([(PREVIOUS_ATTEMPTS, value.parse().unwrap())]);
             assert_eq!(previous_attempts(&headers), expected, "{value}");
         }
     }

@@ -6,18 +6,13 @@ use http::{HeaderMap, Method as HttpMethod, Request, Response, Version};
 use tonic::body::Body;
 
 use super::{Handle, answer};
-use crate::{
-    grpc::has_grpc_content,
-    origin::refused,
-    server::{Shared, methods::Method},
-    status::Refusal,
-};
+use crate::{grpc::has_grpc_content, identity::Identity, methods::Method, origin::refused, status::Refusal};
 
 /// Above this, RESOURCE_EXHAUSTED; above twice that, hyper answers 431 by itself.
 const MAX_METADATA: usize = 16 * 1024;
 
-pub(crate) struct Guard<S> {
-    pub shared: Arc<Shared>,
+pub struct Guard<S> {
+    pub identity: Identity,
     pub inner: S,
 }
 
@@ -25,7 +20,7 @@ impl<S: Handle> Handle for Guard<S> {
     async fn handle(&self, request: Request<Body>) -> Response<Body> {
         match check(&request) {
             Ok(()) => self.inner.handle(request).await,
-            Err(refusal) => answer(refused(self.shared.service, refusal)),
+            Err(refusal) => answer(refused(&self.identity, refusal)),
         }
     }
 }
@@ -43,7 +38,7 @@ fn check(request: &Request<Body>) -> Result<(), Refusal> {
     if content_is_grpc && !is_post {
         return Err(Refusal::WrongHttpMethod);
     }
-    if request.extensions().get::<Method>().is_none() {
+    if request.extensions().get::<Arc<Method>>().is_none() {
         return Err(Refusal::UnknownMethod);
     }
     match (is_post, content_is_grpc, request.version()) {
@@ -71,7 +66,7 @@ mod tests {
         *request.version_mut() = version;
         request.headers_mut().insert(CONTENT_TYPE, content_type.parse().unwrap());
         if known {
-            request.extensions_mut().insert(Method::default());
+            request.extensions_mut().insert(Arc::new(Method::default()));
         }
         request
     }

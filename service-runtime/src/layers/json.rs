@@ -5,59 +5,83 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Request, Response, StatusCode, Uri, Version,
     header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER},
 };
 use http_body_util::{BodyExt, Full};
 use percent_encoding::percent_decode_str;
+use prost::{DecodeError, Message};
 use serde_json::{Value, json};
 use tonic::{Code, Status, body::Body};
 
 use super::Handle;
 use crate::{
-    grpc::{FRAME_HEADER, has_grpc_content},
+    grpc::{FRAME_HEADER, frame, has_grpc_content},
+    methods::Alias,
     origin::Origin,
-    server::Shared,
     status::{Refusal, code_name, http_status},
 };
 
 /// A JSON path and the unary gRPC method behind it.
 pub struct Route {
-    /// The path, such as `/echo`; also the method's name in the log.
-    pub path: &'static str,
-    /// The gRPC path, such as `/echo.v1.EchoService/Echo`.
-    pub method: &'static str,
-    /// A health check: it does not count against the limit of calls.
-    pub probe: bool,
-    /// The encoded request message for a query.
-    pub request: fn(&Query) -> Vec<u8>,
-    /// The HTTP status and body for an encoded reply.
-    pub reply: fn(&[u8]) -> Reply,
-    /// The body for a failure that deserves more than `error`, `code` and `reason`.
-    pub failure: fn(&Failure) -> Option<Value>,
+    path: String,
+    method: String,
+    uri: Uri,
+    probe: bool,
+    request: Box<dyn Fn(&Query) -> Vec<u8> + Send + Sync>,
+    reply: Box<dyn Fn(&[u8]) -> Reply + Send + Sync>,
+    failure: Box<dyn Fn(&Failure) -> Option<Value> + Send + Sync>,
 }
+
+/// What a route makes of an encoded reply: the HTTP status and the body.
+type Reply = Result<(StatusCode, Value), DecodeError>;
 
 impl Route {
-    /// `GET /health` for a health method, which does not count against the limit of calls.
-    pub const fn health(method: &'static str, reply: fn(&[u8]) -> Reply) -> Self {
-        Route { path: "/health", method, probe: true, request: |_| Vec::new(), reply, failure: |_| None }
+    /// `GET path`, which calls the gRPC `method`, such as `/echo.v1.EchoService/Echo`: `request` makes its message of the query,
+    /// `reply` the JSON body of its answer. `path` is also the method's name in the log.
+    pub fn get<Req: Message, Res: Message + Default>(
+        path: &str,
+        method: &str,
+        request: impl Fn(&Query) -> Req + Send + Sync + 'static,
+        reply: impl Fn(Res) -> Value + Send + Sync + 'static,
+    ) -> Self {
+        Route {
+            path: path.to_owned(),
+            method: method.to_owned(),
+            // One that is no path is no method either: the server says so at its start.
+            uri: method.parse().unwrap_or_default(),
+            probe: false,
+            request: Box::new(move |query| request(query).encode_to_vec()),
+            reply: Box::new(move |encoded| Ok((StatusCode::OK, reply(Res::decode(encoded)?)))),
+            failure: Box::new(|_| None),
+        }
     }
-}
 
-/// What a route makes of a reply: the HTTP status and the body.
-pub type Reply = Result<(StatusCode, Value), prost::DecodeError>;
+    /// `GET /health` for a health method whose request is empty. `status` reads its answer: `ok` is 200 `{"status":"ok"}`, any other
+    /// text 503. It does not count against the limit of calls.
+    pub fn health<Res: Message + Default>(
+        method: &str,
+        status: impl Fn(Res) -> String + Send + Sync + 'static,
+    ) -> Self {
+        let reply = move |encoded: &[u8]| {
+            let status = status(Res::decode(encoded)?);
+            let code = if status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+            Ok((code, json!({"status": status})))
+        };
+        Route { probe: true, reply: Box::new(reply), ..Route::get("/health", method, |_| (), |()| Value::Null) }
+    }
 
-/// 200 with `body`.
-pub fn ok(body: Value) -> (StatusCode, Value) {
-    (StatusCode::OK, body)
-}
+    /// The same with a body of its own for a failure that deserves more than `error`, `code` and `reason`; `None` is these three.
+    pub fn on_failure(self, body: impl Fn(&Failure) -> Option<Value> + Send + Sync + 'static) -> Self {
+        Route { failure: Box::new(body), ..self }
+    }
 
-/// A health check's answer: 200 `{"status":"ok"}`, or 503 with any other status.
-pub fn health(status: &str) -> (StatusCode, Value) {
-    let code = if status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (code, json!({"status": status}))
+    /// What the path stands for.
+    pub(crate) fn alias(&self) -> Alias<'_> {
+        Alias { method: &self.method, path: &self.path, probe: self.probe }
+    }
 }
 
 /// A failed call, as JSON tells it.
@@ -75,7 +99,7 @@ pub struct Query(Vec<(String, String)>);
 
 /// Marks a request that came through this face; the word is the HTTP method for the log.
 #[derive(Clone, Copy)]
-pub(crate) struct Face(pub &'static str);
+pub struct Face(pub &'static str);
 
 impl Query {
     /// The first value of `key`; empty where it is missing.
@@ -107,7 +131,7 @@ fn decode(text: &str) -> Result<String, Refusal> {
 }
 
 pub(crate) struct Json<S> {
-    pub shared: Arc<Shared>,
+    pub routes: Arc<[Route]>,
     pub inner: S,
 }
 
@@ -116,7 +140,7 @@ impl<S: Handle> Handle for Json<S> {
         if speaks_grpc(&request) {
             return self.inner.handle(request).await;
         }
-        let route = self.shared.service.json.iter().find(|route| route.path == request.uri().path());
+        let route = self.routes.iter().find(|route| route.path == request.uri().path());
         let is_head = request.method() == HttpMethod::HEAD;
         let face = face(request.method());
         let host_is_wrong = has_wrong_host(&request);
@@ -165,7 +189,7 @@ fn translate(route: &Route, request: Request<Body>) -> Request<Body> {
     let (mut head, _) = request.into_parts();
     head.method = HttpMethod::POST;
     head.version = Version::HTTP_2;
-    head.uri = Uri::from_static(route.method);
+    head.uri = route.uri.clone();
     head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     let body = match message {
         Ok(message) => Body::new(Full::new(frame(&message))),
@@ -175,15 +199,6 @@ fn translate(route: &Route, request: Request<Body>) -> Request<Body> {
         }
     };
     Request::from_parts(head, body)
-}
-
-/// A message with gRPC's frame header before it.
-fn frame(message: &[u8]) -> Bytes {
-    let mut framed = BytesMut::with_capacity(FRAME_HEADER + message.len());
-    framed.put_u8(0);
-    framed.put_u32(u32::try_from(message.len()).expect("a query is no longer than its request"));
-    framed.put_slice(message);
-    framed.freeze()
 }
 
 async fn to_json(route: Option<&Route>, answer: Response<Body>) -> Response<Body> {

@@ -1,92 +1,176 @@
-//! Exactly one message: read whole before the handler runs; what is none, two, too large or cut short is refused.
+//! Messages, whole and within their limit. Of a unary request exactly one, read before the handler runs; of a client stream each
+//! by itself. What is none, two, too large or cut short is refused.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http_body::Frame;
 use http_body_util::Full;
 use tokio::time::timeout;
 use tonic::{Status, body::Body};
 
-use super::{Handle, answer};
+use super::{Handle, answer, record::Received};
 use crate::{
-    grpc::{self, Whole, Wrong},
+    grpc::{self, Encoding, Whole, Wrong},
+    identity::Identity,
+    methods::Method,
     origin::{refused, refused_about},
-    server::{Shared, methods::Method},
     status::Refusal,
 };
 
-/// A caller without a deadline gets so long to send its message.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// What a caller without a deadline gets to send its message (`docs/contract.md`, "request body never finished").
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(crate) struct OneMessage<S> {
-    pub shared: Arc<Shared>,
+const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+
+pub struct Messages<S> {
+    pub limits: Limits,
     pub inner: S,
 }
 
-impl<S: Handle> Handle for OneMessage<S> {
+/// How large a message may be, and who says that it is not.
+#[derive(Clone)]
+pub struct Limits {
+    pub identity: Identity,
+    /// In bytes, also of what comes out of a compressed message.
+    pub max_message_size: usize,
+}
+
+impl<S: Handle> Handle for Messages<S> {
     async fn handle(&self, request: Request<Body>) -> Response<Body> {
-        if request.extensions().get::<Method>().is_some_and(|method| method.client_streaming) {
-            return self.inner.handle(request).await;
-        }
-        let (head, body) = request.into_parts();
-        let message = match compressed(&head.headers) {
-            true => Err(Refusal::WrongEncoding),
-            false => {
-                let read = timeout(PATIENCE, read(body, self.shared.max_message)).await;
-                read.unwrap_or(Err(Refusal::RequestTimeout))
-            }
+        let encoding = Encoding::of(request.headers());
+        let is_stream = request.extensions().get::<Arc<Method>>().is_some_and(|method| method.client_streaming);
+        let request = match is_stream {
+            true => self.limits.each(encoding, request),
+            false => match self.limits.one(encoding, request).await {
+                Ok(request) => request,
+                Err(refusal) => return answer(self.limits.status(refusal)),
+            },
         };
-        match message {
-            Ok(message) => {
-                let response = self.inner.handle(Request::from_parts(head, Body::new(Full::new(message)))).await;
-                if is_undecodable(response.headers()) { self.refuse(Refusal::BadMessage) } else { response }
+        let mut response = self.inner.handle(request).await;
+        match refused_by_generated_code(encoding, response.headers()) {
+            None => response,
+            Some(refusal) => {
+                let mut refused = answer(self.limits.status(refusal));
+                if let Some(accepted) = response.headers_mut().remove(GRPC_ACCEPT_ENCODING) {
+                    refused.headers_mut().insert(GRPC_ACCEPT_ENCODING, accepted);
+                }
+                refused
             }
-            Err(refusal) => self.refuse(refusal),
         }
     }
 }
 
-/// Whether the generated code could not decode the message. prost says so in this sentence and names the field, which is
-/// nobody's business, and tonic hands nothing else on.
-fn is_undecodable(answer: &HeaderMap) -> bool {
-    let says = |name, begin| answer.get(name).is_some_and(|value: &HeaderValue| value.as_bytes().starts_with(begin));
-    says(Status::GRPC_STATUS, b"13") && says(Status::GRPC_MESSAGE, b"failed%20to%20decode%20Protobuf")
+/// What the generated code said no to in tonic's words. It alone knows which encodings were switched on. And it alone decodes
+/// messages: prost says in this sentence that it could not, and names the field, which is not for callers; tonic hands nothing
+/// else on.
+fn refused_by_generated_code(encoding: Encoding, answer: &HeaderMap) -> Option<Refusal> {
+    let code = answer.get(Status::GRPC_STATUS)?;
+    let undecodable = |message: &HeaderValue| message.as_bytes().starts_with(b"failed%20to%20decode%20Protobuf");
+    if code == "12" && encoding != Encoding::Identity && answer.contains_key(GRPC_ACCEPT_ENCODING) {
+        Some(Refusal::WrongEncoding)
+    } else if code == "13" && answer.get(Status::GRPC_MESSAGE).is_some_and(undecodable) {
+        Some(Refusal::BadMessage)
+    } else {
+        None
+    }
 }
 
-impl<S> OneMessage<S> {
-    fn refuse(&self, refusal: Refusal) -> Response<Body> {
-        let mut response = answer(self.status(refusal));
-        if refusal == Refusal::WrongEncoding {
-            response.headers_mut().insert("grpc-accept-encoding", HeaderValue::from_static("identity"));
-        }
-        response
+impl Limits {
+    /// The request with its one message, which has come whole.
+    async fn one(&self, encoding: Encoding, request: Request<Body>) -> Result<Request<Body>, Refusal> {
+        let (head, body) = request.into_parts();
+        let read = timeout(REQUEST_TIMEOUT, grpc::read(body, self.max_message_size)).await;
+        let whole = read.map_err(|_| Refusal::RequestTimeout)?;
+        let message = whole.and_then(Whole::message).and_then(|frame| encoding.undo(frame, self.max_message_size));
+        let message = message.map_err(|wrong| refusal(&wrong))?;
+        Ok(Request::from_parts(head, Body::new(Full::new(message))))
+    }
+
+    /// The request with a body that looks at each message as it comes.
+    fn each(&self, encoding: Encoding, request: Request<Body>) -> Request<Body> {
+        let received = request.extensions().get::<Received>().cloned().unwrap_or_default();
+        let limits = self.clone();
+        request.map(|inner| Body::new(Stream { inner, limits, encoding, received, bytes: BytesMut::new() }))
     }
 
     fn status(&self, refusal: Refusal) -> Status {
         match refusal {
             Refusal::MessageTooLarge => {
-                let limit = bytesize::ByteSize(self.shared.max_message as u64).display().iec().to_string();
-                refused_about(self.shared.service, refusal, &limit)
+                let limit = bytesize::ByteSize(self.max_message_size as u64).display().iec().to_string();
+                refused_about(&self.identity, refusal, &limit)
             }
-            refusal => refused(self.shared.service, refusal),
+            refusal => refused(&self.identity, refusal),
         }
     }
 }
 
-fn compressed(headers: &HeaderMap) -> bool {
-    headers.get("grpc-encoding").is_some_and(|encoding| encoding != "identity")
-}
-
-async fn read(body: Body, limit: usize) -> Result<Bytes, Refusal> {
-    grpc::read(body, limit).await.and_then(Whole::message).map_err(|wrong| refusal(&wrong))
-}
-
-/// What the server answers to a body that is not one message.
+/// What the server answers to a body that is not one message, or has one that is none.
 fn refusal<E>(wrong: &Wrong<E>) -> Refusal {
     match wrong {
         Wrong::Missing | Wrong::Second => Refusal::NotOneMessage,
         Wrong::TooLarge => Refusal::MessageTooLarge,
         Wrong::CutShort | Wrong::Compressed | Wrong::BadFlag | Wrong::Failed(_) => Refusal::BadFrame,
+    }
+}
+
+/// A client stream. What is wrong with a message is its last word, and the handler's to pass on: a status of the contract.
+struct Stream {
+    inner: Body,
+    limits: Limits,
+    encoding: Encoding,
+    received: Received,
+    /// The begin of a message, at most as long as the limit.
+    bytes: BytesMut,
+}
+
+impl Stream {
+    /// The next message that is whole, with its frame header.
+    fn next(&mut self) -> Result<Option<Bytes>, Wrong<Status>> {
+        let Some(frame) = grpc::take_frame(&mut self.bytes, self.limits.max_message_size)? else { return Ok(None) };
+        self.received.count();
+        self.encoding.undo(frame, self.limits.max_message_size).map(Some)
+    }
+
+    /// The stream ends here.
+    fn fail(&mut self, wrong: &Wrong<Status>) -> Status {
+        self.inner = Body::empty();
+        self.bytes.clear();
+        self.limits.status(refusal(wrong))
+    }
+}
+
+impl http_body::Body for Stream {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        loop {
+            match self.next() {
+                Err(wrong) => return Poll::Ready(Some(Err(self.fail(&wrong)))),
+                Ok(Some(message)) => return Poll::Ready(Some(Ok(Frame::data(message)))),
+                Ok(None) => {}
+            }
+            match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.bytes.extend_from_slice(&data),
+                    // A request has no trailers in gRPC.
+                    Err(_) => {}
+                },
+                Some(Err(status)) => return Poll::Ready(Some(Err(status))),
+                None if self.bytes.is_empty() => return Poll::Ready(None),
+                None => return Poll::Ready(Some(Err(self.fail(&Wrong::CutShort)))),
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_empty() && self.inner.is_end_stream()
     }
 }

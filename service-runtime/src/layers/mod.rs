@@ -1,9 +1,11 @@
 //! What happens to a call on its way to the handler and back: one concern a file.
 //!
-//! [`server::stack`](crate::server) puts them in order. Inside [`json`] every layer sees gRPC only.
+//! [`server`](crate::server) puts them in order. Inside [`json`] every layer sees gRPC only. A layer is given what it needs and
+//! nothing else.
 
 pub mod json;
 
+pub(crate) mod behavior;
 pub(crate) mod deadline;
 pub(crate) mod fault;
 pub(crate) mod guard;
@@ -12,10 +14,18 @@ pub(crate) mod message;
 pub(crate) mod panic;
 pub(crate) mod prepared;
 pub(crate) mod record;
+pub(crate) mod user;
 
-use http::{Request, Response};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body::Frame;
 use tonic::{Status, body::Body, service::Routes};
 use tower::Service as _;
+
+pub use behavior::Behaviors;
+pub use fault::FaultConfig;
 
 /// Answers a call. It cannot fail: a failure is an answer too.
 ///
@@ -35,7 +45,20 @@ impl Handle for Routes {
     }
 }
 
+impl<S: Handle> Handle for Arc<S> {
+    fn handle(&self, request: Request<Body>) -> impl Future<Output = Response<Body>> + Send {
+        (**self).handle(request)
+    }
+}
+
 /// A status as a gRPC answer without a message.
 pub(crate) fn answer(status: Status) -> Response<Body> {
     status.into_http()
+}
+
+/// A status as the end of a stream that has begun. Errors: text that cannot be a header.
+pub(crate) fn last_frame(status: &Status) -> Result<Frame<Bytes>, Status> {
+    let mut trailers = HeaderMap::new();
+    status.add_header(&mut trailers)?;
+    Ok(Frame::trailers(trailers))
 }

@@ -1,72 +1,149 @@
-//! One log line a call, written when its answer is complete or when nobody waits for it any more; and the headers that
-//! tell a caller who answered.
+//! One log line a call, written when its answer is complete or when its caller has gone; the headers that tell a caller who
+//! answered; and the origin of a status that a handler or a layer made without one.
 
 use std::{
-    borrow::Cow,
     net::SocketAddr,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::{Frame, SizeHint};
-use tonic::{Code, Status, body::Body};
+use tonic::{Code, Status, body::Body, transport::server::TcpConnectInfo};
 use tracing::{Level, debug, enabled, info};
 
-use super::{Handle, json::Face, prepared::Told};
+use super::{
+    Handle,
+    behavior::{Asked, RPC_BEHAVIOR},
+    fault::Faults,
+    json::Face,
+    last_frame,
+    prepared::StatusText,
+};
 use crate::{
-    behavior::Asked,
     context::{BEHAVIOR_IGNORED, Call, REQUEST_ID, SERVED_BY},
-    deadline::{Deadline, header_ms},
-    health::is_serving,
-    server::{Shared, connection::InFlight, methods::Method},
+    deadline::{Deadline, header_ms, millis},
+    grpc::MessageCount,
+    identity::Identity,
+    methods::{Method, Methods},
+    origin::attributed,
+    shutdown::Phases,
     status::{code_name, http_status},
 };
 
 const RECEIVED_TIMEOUT: HeaderName = HeaderName::from_static("received-timeout-ms");
 const SENT_TIMEOUT: HeaderName = HeaderName::from_static("sent-timeout-ms");
 
-pub(crate) struct Record<S> {
-    pub shared: Arc<Shared>,
+pub struct Record<S> {
+    pub identity: Identity,
+    pub methods: Arc<Methods>,
+    pub phases: Phases,
+    pub faults: Arc<Faults>,
+    pub served_by: HeaderValue,
+    /// Whether callers over gRPC get `grpc-status-details-bin`.
+    pub error_details: bool,
     pub inner: S,
+}
+
+/// A call that the end of its connection waits for, until it is dropped.
+pub(crate) trait InFlight: Send + Sync {
+    /// It goes on for as long as it likes, as a Watch does: the end of its answer is not waited for.
+    fn is_a_stream(&self);
+}
+
+/// What the log shows of a path that is no method's, in characters.
+const LONGEST_PATH: usize = 100;
+
+/// How many messages a client stream has brought so far.
+#[derive(Clone, Debug, Default)]
+pub struct Received(Arc<AtomicU64>);
+
+impl Received {
+    /// One more.
+    pub fn count(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn so_far(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl<S: Handle> Handle for Record<S> {
     async fn handle(&self, mut request: Request<Body>) -> Response<Body> {
-        let call = Call::begin(request.headers(), Asked::read(request.headers(), self.shared.service));
-        let method = self.shared.methods.find(request.uri().path());
-        let mut entry = Entry::new(&mut request, method, call.clone());
-        entry.says_not_serving = method.is_some_and(Method::is_own_health) && !is_serving(&self.shared.phases);
-        let received = Deadline::read(request.headers()).ok().flatten();
+        let asked = Asked::read(request.headers(), &self.identity);
+        let call = Call::begin(request.headers(), asked.others().map(|others| (RPC_BEHAVIOR, others)));
+        let method = self.methods.find(request.uri().path()).cloned();
+        let deadline = Deadline::read(request.headers()).ok().flatten();
+        let ignores = asked.is_ignored(self.faults.obeys(method.as_deref()));
+        let entry = self.begin(&mut request, method.clone(), call.clone());
         let extensions = request.extensions_mut();
         extensions.insert(call.clone());
+        if let Some(received) = entry.received.clone() {
+            extensions.insert(received);
+        }
+        if !asked.is_empty() {
+            extensions.insert(asked);
+        }
         if let Some(method) = method {
             extensions.insert(method);
         }
         let mut response = self.inner.handle(request).await;
-        self.tell_who_answered(response.headers_mut(), &call, received);
-        if call.is_ignored_in_part(self.shared.faults.obeys(method)) {
+        self.tell_who_answered(response.headers_mut(), &call, deadline);
+        if ignores || call.behavior_was_ignored() {
             response.headers_mut().insert(BEHAVIOR_IGNORED, HeaderValue::from_static("1"));
         }
         // An answer without a message carries its status in the headers ("trailers-only").
-        match response.headers().contains_key(Status::GRPC_STATUS) {
-            true => {
-                entry.finish(response.headers(), response.extensions().get());
-                response
-            }
-            false => response.map(|inner| Body::new(Recorded { inner, entry: Some(entry) })),
+        if response.headers().contains_key(Status::GRPC_STATUS) {
+            let text = response.extensions_mut().remove();
+            entry.finish(response.headers_mut(), text);
+            return response;
         }
+        response.map(|inner| Body::new(Recorded { inner, entry: Some(entry) }))
     }
 }
 
 impl<S> Record<S> {
+    /// The line in the making.
+    fn begin(&self, request: &mut Request<Body>, method: Option<Arc<Method>>, call: Call) -> Entry {
+        let in_flight: Option<Arc<dyn InFlight>> = request.extensions_mut().remove();
+        let is_stream = method.as_ref().is_some_and(|method| method.server_streaming);
+        let is_own_health = method.as_ref().is_some_and(|method| method.is_own_health());
+        if let Some(in_flight) = in_flight.as_ref().filter(|_| is_stream) {
+            in_flight.is_a_stream();
+        }
+        let face = request.extensions().get::<Face>();
+        let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+        Entry {
+            identity: self.identity.clone(),
+            // The JSON face reads the reason out of the details.
+            keeps_details: self.error_details || face.is_some(),
+            unknown_path: match method {
+                Some(_) => String::new(),
+                None => request.uri().path().chars().take(LONGEST_PATH).collect(),
+            },
+            face: face.map_or("grpc", |face| face.0),
+            peer,
+            call,
+            says_not_serving: is_own_health && !self.phases.is_serving(),
+            received: method.as_ref().filter(|method| method.client_streaming).map(|_| Received::default()),
+            sent: is_stream.then(MessageCount::default),
+            method,
+            _in_flight: in_flight,
+            is_finished: false,
+        }
+    }
+
     fn tell_who_answered(&self, headers: &mut HeaderMap, call: &Call, received: Option<Deadline>) {
         let peer_call = call.peer_call();
         let served_by = match peer_call.and_then(|peer| peer.served_by.as_ref()?.to_str().ok()) {
-            None => self.shared.served_by.clone(),
-            Some(peer) => joined(&self.shared.served_by, peer),
+            None => self.served_by.clone(),
+            Some(peer) => joined(&self.served_by, peer),
         };
         headers.insert(SERVED_BY, served_by);
         headers.insert(REQUEST_ID, call.request_id().clone());
@@ -87,130 +164,134 @@ fn joined(own: &HeaderValue, peer: &str) -> HeaderValue {
 
 /// A line in the making. Dropped before it is finished, the caller is gone: CANCELLED.
 struct Entry {
-    endpoint: Cow<'static, str>,
-    quiet: bool,
-    method: &'static str,
+    identity: Identity,
+    keeps_details: bool,
+    method: Option<Arc<Method>>,
+    /// Where there is no method.
+    unknown_path: String,
+    /// `grpc`, or the HTTP method.
+    face: &'static str,
     peer: Option<SocketAddr>,
     call: Call,
     /// A health check whose answer is OK, and says no.
     says_not_serving: bool,
+    /// Of a client stream.
+    received: Option<Received>,
+    /// Of a server stream.
+    sent: Option<MessageCount>,
     /// Holds the drain back until the answer is complete.
-    _in_flight: Option<InFlight>,
-    finished: bool,
+    _in_flight: Option<Arc<dyn InFlight>>,
+    is_finished: bool,
 }
 
 impl Entry {
-    fn new(request: &mut Request<Body>, method: Option<Method>, call: Call) -> Self {
-        let in_flight: Option<InFlight> = request.extensions_mut().remove();
-        if let Some(in_flight) = in_flight.as_ref().filter(|_| method.is_some_and(|method| method.server_streaming)) {
-            in_flight.streams();
+    /// Ends the call with the status that stands in `headers`, which may also be trailers. `text` is what it says, where that is
+    /// known: then it has an origin too.
+    fn finish(mut self, headers: &mut HeaderMap, text: Option<Arc<StatusText>>) {
+        if headers.get(Status::GRPC_STATUS).is_some_and(|code| code == "0") {
+            return self.write(&StatusText::OK);
         }
-        let extensions = request.extensions();
-        Entry {
-            endpoint: match method {
-                Some(method) => Cow::Borrowed(method.endpoint),
-                None => Cow::Owned(request.uri().path().chars().take(100).collect()),
-            },
-            quiet: method.is_some_and(|method| method.quiet),
-            method: extensions.get::<Face>().map_or("grpc", |face| face.0),
-            peer: extensions.get::<SocketAddr>().copied(),
-            call,
-            says_not_serving: false,
-            _in_flight: in_flight,
-            finished: false,
+        let text = text.unwrap_or_else(|| {
+            let status = Status::from_header_map(headers);
+            let status = status.unwrap_or_else(|| Status::internal("the answer has no status"));
+            let attributed = attributed(&self.identity, &status);
+            if let Some(status) = &attributed {
+                // The text came out of these headers, and so fits into them.
+                let _ = status.add_header(headers);
+            }
+            Arc::new(StatusText::of(attributed.as_ref().unwrap_or(&status)))
+        });
+        if !self.keeps_details {
+            headers.remove(Status::GRPC_STATUS_DETAILS);
         }
+        self.write(&text);
     }
 
-    /// The line for an answer, whose status stands in its headers or trailers, and may be known.
-    fn finish(mut self, status: &HeaderMap, told: Option<&Arc<Told>>) {
-        match told {
-            Some(told) => self.write(|| told.clone()),
-            None => self.write(|| {
-                let status = Status::from_header_map(status);
-                Arc::new(Told::of(&status.unwrap_or_else(|| Status::internal("the answer has no status"))))
-            }),
-        }
-    }
-
-    /// Reading a status takes longer than not writing a line.
+    /// Writing nothing takes less than making a line that the filter leaves out.
     fn is_wanted(&self) -> bool {
-        if self.quiet { enabled!(Level::DEBUG) } else { enabled!(Level::INFO) }
+        if self.is_quiet() { enabled!(Level::DEBUG) } else { enabled!(Level::INFO) }
     }
 
-    fn write(&mut self, told: impl FnOnce() -> Arc<Told>) {
-        self.finished = true;
+    fn is_quiet(&self) -> bool {
+        self.method.as_ref().is_some_and(|method| method.quiet)
+    }
+
+    fn write(&mut self, text: &StatusText) {
+        self.is_finished = true;
         if !self.is_wanted() {
             return;
         }
-        let told = told();
-        let reason = told.reason.as_deref();
-        let failed = told.code != Code::Ok;
+        let reason = text.reason.as_deref();
+        let failed = text.code != Code::Ok;
         let http = match self.says_not_serving && !failed {
             true => StatusCode::SERVICE_UNAVAILABLE,
-            false => http_status(told.code, reason),
+            false => http_status(text.code, reason),
         };
         let latency = self.call.elapsed();
         let peer_call = self.call.peer_call();
         macro_rules! line {
             ($level:ident) => {
                 $level!(
-                    endpoint = &*self.endpoint,
+                    endpoint = self.method.as_ref().map_or(&self.unknown_path, |method| &method.endpoint).as_str(),
                     status = if failed { "error" } else { "ok" },
-                    error = failed.then_some(&*told.message),
+                    error = failed.then_some(&*text.message),
                     latency_ms = millis(latency),
-                    code = code_name(told.code),
+                    code = code_name(text.code),
                     http = http.as_u16(),
                     reason,
                     url = peer_call.map(|peer| peer.url.as_str()),
                     timeout_ms = peer_call.map(|peer| millis(peer.timeout)),
                     attempts = peer_call.map(|peer| peer.attempts),
                     cause = peer_call.and_then(|peer| peer.cause.as_deref()),
+                    messages_received = self.received.as_ref().map(Received::so_far),
+                    messages_sent = self.sent.as_ref().map(MessageCount::so_far),
                     latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX),
-                    method = self.method,
+                    method = self.face,
                     peer = self.peer.map(tracing::field::display),
                     request_id = self.call.request_id().to_str().ok(),
                     trace_id = self.call.trace_id(),
                 )
             };
         }
-        if self.quiet { line!(debug) } else { line!(info) }
+        if self.is_quiet() { line!(debug) } else { line!(info) }
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        if !self.finished {
-            let status = || Status::cancelled("the caller went away before the answer was complete");
-            self.write(|| Arc::new(Told::of(&status())));
+        if !self.is_finished {
+            let status = Status::cancelled("the caller went away before the answer was complete");
+            self.write(&StatusText::of(&status));
         }
     }
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// A body that finishes the line when its trailers have passed.
+/// A body that ends the call when its trailers pass.
 struct Recorded {
     inner: Body,
+    /// `None` once the call has ended.
     entry: Option<Entry>,
 }
 
 impl http_body::Body for Recorded {
-    type Data = bytes::Bytes;
+    type Data = Bytes;
     type Error = Status;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
-        if let Some(trailers) = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.trailers_ref())
-            && let Some(entry) = self.entry.take()
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let Some(frame) = ready!(Pin::new(&mut self.inner).poll_frame(cx)) else { return Poll::Ready(None) };
+        // A body that fails, which a layer of the user's may do, would reset the stream, and its caller would see no status.
+        let mut frame = frame.or_else(|status| last_frame(&status))?;
+        if let Some(trailers) = frame.trailers_mut() {
+            if let Some(entry) = self.entry.take() {
+                entry.finish(trailers, None);
+            }
+            self.inner = Body::empty();
+        } else if let Some(sent) = self.entry.as_mut().and_then(|entry| entry.sent.as_mut())
+            && let Some(data) = frame.data_ref()
         {
-            entry.finish(trailers, None);
+            sent.follow(data);
         }
-        Poll::Ready(frame)
+        Poll::Ready(Some(Ok(frame)))
     }
 
     fn is_end_stream(&self) -> bool {

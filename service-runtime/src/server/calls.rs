@@ -17,23 +17,21 @@ use tokio::{
 };
 
 use super::{
-    budget::{Flood, Pace},
+    flood::{Flood, Pace},
     wire::{UNFINISHED, Wire},
 };
+use crate::layers::record::InFlight;
 
-/// A connection gets so long for its first call also when the drain has begun: it may have been accepted a moment ago.
+/// What a connection gets for its first call also when the drain has begun: it may have been accepted a moment ago.
 pub(super) const FIRST_CALL: Duration = Duration::from_millis(100);
-/// A connection that is leaving ends so long after its last call, whether or not its peer answers. The contract gives the
+/// A connection that is leaving ends this long after its last call, whether or not its peer answers. The contract gives the
 /// process 250 ms; a tenth of it is for its exit.
 pub(super) const QUIET: Duration = Duration::from_millis(225);
 
 /// A call whose answer is not complete yet; the last clone that is dropped ends it.
-#[derive(Clone)]
-pub struct InFlight(Arc<OneCall>);
-
 struct OneCall {
     calls: Arc<Calls>,
-    streams: AtomicBool,
+    is_a_stream: AtomicBool,
 }
 
 /// A call that a handler has not answered yet.
@@ -80,14 +78,16 @@ impl Calls {
     }
 
     /// A call has come, and a handler has it in hand.
-    pub fn begin(self: &Arc<Self>) -> (InFlight, InHand) {
+    pub fn begin(self: &Arc<Self>) -> (Arc<dyn InFlight>, InHand) {
         let mut state = self.state();
         state.wire.call_begins();
-        (state.in_hand, state.now, state.ever) = (state.in_hand + 1, state.now + 1, true);
+        state.in_hand += 1;
+        state.now += 1;
+        state.ever = true;
         drop(state);
         self.changed.notify_waiters();
-        let call = OneCall { calls: self.clone(), streams: AtomicBool::new(false) };
-        (InFlight(Arc::new(call)), InHand(self.clone()))
+        let call = OneCall { calls: self.clone(), is_a_stream: AtomicBool::new(false) };
+        (Arc::new(call), InHand(self.clone()))
     }
 
     /// Bytes came in. Returns how to read on.
@@ -160,7 +160,7 @@ impl Calls {
         loop {
             let ends = {
                 let state = self.state();
-                state.wire.patience_ends(state.streams)
+                state.wire.gives_up_at(state.streams)
             };
             let now = Instant::now();
             match ends {
@@ -168,6 +168,19 @@ impl Calls {
                 // Whatever begins later ends later than this, so that nothing is looked at too late.
                 ends => sleep_until(ends.unwrap_or(now + UNFINISHED).min(now + UNFINISHED)).await,
             }
+        }
+    }
+
+    /// Returns once no stream is open.
+    pub async fn streams_ended(&self) {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            // From here on nothing is missed.
+            changed.as_mut().enable();
+            if self.state().streams == 0 {
+                return;
+            }
+            changed.await;
         }
     }
 
@@ -188,21 +201,20 @@ impl Calls {
     }
 }
 
-impl InFlight {
-    /// It goes on for as long as it likes, as a Watch does: nobody waits for the end of its answer.
-    pub(crate) fn streams(&self) {
-        if !self.0.streams.swap(true, Ordering::Relaxed) {
-            self.0.calls.state().streams += 1;
+impl InFlight for OneCall {
+    fn is_a_stream(&self) {
+        if !self.is_a_stream.swap(true, Ordering::Relaxed) {
+            self.calls.state().streams += 1;
         }
     }
 }
 
 impl Drop for OneCall {
     fn drop(&mut self) {
-        let streams = *self.streams.get_mut();
+        let is_a_stream = *self.is_a_stream.get_mut();
         let mut state = self.calls.state();
         state.now -= 1;
-        state.streams -= usize::from(streams);
+        state.streams -= usize::from(is_a_stream);
         state.idle_since = Instant::now();
         drop(state);
         self.calls.changed.notify_waiters();

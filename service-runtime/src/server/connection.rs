@@ -1,7 +1,7 @@
 //! One peer: serves its calls until it goes away or the drain ends it. Generic over the byte stream, so that tests run it
 //! over `tokio::io::duplex` and TLS fits in below.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use http::Request;
 use hyper::{body::Incoming, service::service_fn};
@@ -9,59 +9,30 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
-use rand::RngExt as _;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     task::yield_now,
     time::sleep,
 };
-use tonic::body::Body;
+use tonic::{body::Body, transport::server::TcpConnectInfo};
 
-use super::{
-    ServerFlags,
-    calls::Calls,
-    drain::{Phase, Phases},
-    frames::Followed,
+use super::{calls::Calls, config::Lifetime, io::ServerIo, wire::MAX_CONCURRENT_STREAMS};
+use crate::{
+    layers::Handle,
+    shutdown::{Phase, Phases},
 };
-use crate::layers::Handle;
 
-pub use super::calls::InFlight;
-
-/// A connection over HTTP/1.1 is kept so long for its next call.
-const KEPT: Duration = Duration::from_secs(10);
-/// A PING goes out after so long without a frame, and is answered in the time below; together they find a caller that
+/// A connection over HTTP/1.1 is kept this long for its next call.
+const HTTP1_KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// A PING goes out after this time without a frame, and is answered in the time below; together they find a caller that
 /// vanished within the contract's 30 s.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 const KEEPALIVE_ANSWER: Duration = Duration::from_secs(8);
-/// Streams at once on one connection.
-pub(super) const STREAMS: u32 = 100;
 /// Calls that were cancelled before this process had looked at them; one more, and the connection is closed as a flood.
 /// h2's own limit of 20 is passed by any busy caller of a process that was frozen for a moment.
 const CANCELLED_UNSEEN: usize = 1_000;
 /// Twice what the guard lets pass, so that the guard can answer with a status.
 const HEADER_LIST: u32 = 32 * 1024;
-
-/// How long a connection may live.
-#[derive(Clone, Copy, Debug)]
-pub struct Lifetime {
-    /// Without a call.
-    pub idle: Duration,
-    /// In all.
-    pub age: Duration,
-    /// For its last calls, once it is as old as that.
-    pub grace: Duration,
-}
-
-impl Lifetime {
-    pub(super) fn new(flags: &ServerFlags) -> Self {
-        Lifetime { idle: flags.max_connection_idle, age: flags.max_connection_age, grace: flags.drain_timeout }
-    }
-
-    /// A tenth more or less of age, so that connections of one moment do not all go in another (gRFC A9).
-    pub(super) fn with_jitter(self) -> Self {
-        Lifetime { age: self.age.mul_f64(rand::rng().random_range(0.9..1.1)), ..self }
-    }
-}
 
 /// Serves `io` until its peer closes it, its time has come or the drain is over; returns the number of calls that the end
 /// of the drain cut.
@@ -69,7 +40,7 @@ impl Lifetime {
 /// A peer's errors end its connection and are nobody else's business.
 pub async fn serve<IO>(
     io: IO,
-    peer: Option<SocketAddr>,
+    addresses: Option<TcpConnectInfo>,
     stack: Arc<impl Handle>,
     lifetime: Lifetime,
     phases: Phases,
@@ -82,8 +53,8 @@ where
         let stack = stack.clone();
         let (in_flight, in_hand) = calls.begin();
         request.extensions_mut().insert(in_flight);
-        if let Some(peer) = peer {
-            request.extensions_mut().insert(peer);
+        if let Some(addresses) = addresses.clone() {
+            request.extensions_mut().insert(addresses);
         }
         async move {
             let _in_hand = in_hand;
@@ -93,7 +64,7 @@ where
         }
     });
     let builder = builder();
-    let io = TokioIo::new(Followed::new(io, calls.clone()));
+    let io = TokioIo::new(ServerIo::new(io, calls.clone()));
     let mut connection = std::pin::pin!(builder.serve_connection(io, service));
     let leaves = async {
         tokio::select! {
@@ -120,7 +91,8 @@ where
         _ = connection => 0,
         () = calls.given_up() => 0,
         () = calls.quiet() => 0,
-        () = sleep(grace) => 0,
+        // Streams have no end of their own that a connection's age may set.
+        () = async { sleep(grace).await; calls.streams_ended().await } => 0,
         () = phases.reached(Phase::Cut) => calls.unfinished(),
     }
 }
@@ -128,13 +100,13 @@ where
 fn builder() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     let http1_headers = usize::try_from(HEADER_LIST).unwrap_or(usize::MAX);
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(KEPT).max_buf_size(http1_headers);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HTTP1_KEEP_ALIVE).max_buf_size(http1_headers);
     builder
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE_ANSWER)
-        .max_concurrent_streams(STREAMS)
+        .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
         .max_pending_accept_reset_streams(CANCELLED_UNSEEN)
         // Over the whole life of a connection, where the budget of frames goes by time; and h2 takes for a mistake what comes
         // late on a stream that was refused.

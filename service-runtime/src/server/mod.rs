@@ -1,127 +1,202 @@
-//! The server: [`bind`], then [`Bound::serve`]. Accepts, hands each connection to a worker, and drains to the last call.
+//! The server: [`Server::new`], then [`Server::serve`]. Accepts, hands each connection to a worker, and drains to the last call.
 //!
-//! accept → worker → connection → stack → handler, in this order; one direction, no hop between threads.
+//! listener → worker → connection → stack → services, in this order; one direction, no hop between threads.
 
 mod accept;
-mod budget;
 mod calls;
-mod flags;
-mod frames;
-pub(crate) mod machinery;
+mod config;
+mod connection;
+mod flood;
+mod health;
+mod io;
+mod listen;
+mod reflection;
+mod services;
 mod shared;
-pub(crate) mod stack;
-pub(crate) mod wire;
+mod stack;
+mod wire;
 mod worker;
 
-pub mod connection;
-pub(crate) mod drain;
-pub(crate) mod methods;
-
 use std::{
-    io,
-    net::{SocketAddr, TcpListener},
+    borrow::Cow,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use anyhow::Context as _;
-use tokio::{sync::watch, time::timeout};
-use tonic::service::Routes;
+use anyhow::{Context as _, ensure};
+use tokio::{net::TcpListener, sync::watch, time::timeout};
+use tower::layer::util::Stack;
 use tracing::{info, warn};
 
-use crate::{Service, telemetry::ANNOUNCE};
+use crate::{
+    identity::Identity,
+    layers::{
+        json::Route,
+        user::{Around, Layers, NoLayers},
+    },
+    shutdown::{Phase, Phases, Shutdown},
+    telemetry::ANNOUNCE,
+};
 use accept::Acceptor;
-use drain::{Phase, Phases};
-use methods::Methods;
+use shared::Shared;
 
-pub use crate::layers::fault::FaultFlags;
-pub use drain::{Shutdown, Trigger};
-pub use flags::ServerFlags;
-pub use worker::Worker;
+pub use config::ServerConfig;
+pub use listen::{Listen, bind};
+pub use services::Services;
+pub use worker::{Draining, Worker};
 
-pub(crate) use shared::Shared;
+pub(crate) use config::instance_name;
 
-/// When the patience of a drain is over, the workers get so long to cut what is left.
+/// What the workers get, once the drain timeout is over, to cut what is left.
 const CUT: Duration = Duration::from_millis(150);
 
-/// A server that has its port and does not serve yet.
-pub struct Bound {
-    listener: TcpListener,
-    address: SocketAddr,
-    flags: ServerFlags,
+/// A gRPC server that is told what it is, and does not serve yet. `A` are the layers that were added.
+pub struct Server<A = NoLayers> {
+    identity: Identity,
+    descriptors: Cow<'static, [u8]>,
+    config: ServerConfig,
+    json: Vec<Route>,
+    around: A,
 }
 
-/// Takes the port.
-///
-/// Errors: one sentence that says what to do, such as `port 8080 is taken; try --listen 127.0.0.1:0`.
-pub fn bind(listen: SocketAddr, flags: &ServerFlags) -> anyhow::Result<Bound> {
-    let listener = listen_on(listen, flags.reuse_port).map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            anyhow::anyhow!("port {} is taken; try --listen {}", listen.port(), SocketAddr::new(listen.ip(), 0))
-        }
-        io::ErrorKind::PermissionDenied => {
-            anyhow::anyhow!("port {} needs more rights than this process has; try one above 1023", listen.port())
-        }
-        _ => anyhow::anyhow!("cannot listen on {listen}: {error}; try --listen 127.0.0.1:0"),
-    })?;
-    let address = listener.local_addr().context("the listener has no address")?;
-    Ok(Bound { listener, address, flags: flags.clone() })
-}
-
-fn listen_on(address: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
-    use socket2::{Domain, Socket, Type};
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    // A restarted service must not wait until the last connections of its predecessor are forgotten.
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(reuse_port)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(1024)?;
-    Ok(socket.into())
-}
-
-impl Bound {
-    /// Where it listens; with port 0, the port that was free.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.address
+impl Server {
+    /// A server of that name. `descriptors` is the encoded `google.protobuf.FileDescriptorSet` that its code was generated from:
+    /// the methods there are, and what reflection tells.
+    pub fn new(identity: Identity, descriptors: impl Into<Cow<'static, [u8]>>) -> Self {
+        let (config, json) = (ServerConfig::default(), Vec::new());
+        Server { identity, descriptors: descriptors.into(), config, json, around: NoLayers }
     }
 
-    /// Serves until `shutdown` asks for the drain, then drains; returns when all is over.
+    /// Adds a [`tower::Layer`]: after the guard and the permit, before a body is read; not for health and reflection.
     ///
-    /// `factory` runs once per worker, inside the worker's runtime, and makes its routes. Errors: the system refuses a
-    /// thread or a runtime, or the service's descriptors are broken.
+    /// A layer that waits waits within the caller's deadline and holds one of the calls that are allowed at once; one that refuses
+    /// answers a gRPC response (tonic's interceptors do) or fails with a [`tonic::Status`]. What else it fails with is logged, and
+    /// the answer is UNKNOWN, `LAYER_FAILED`. Of several the first added is the outermost.
+    pub fn layer<L>(self, layer: L) -> Server<Layers<L>> {
+        let Server { identity, descriptors, config, json, .. } = self;
+        Server { identity, descriptors, config, json, around: Layers { layer, for_probes: false } }
+    }
+}
+
+impl<L> Server<Layers<L>> {
+    /// Adds one more layer, inside the others.
+    pub fn layer<M>(self, layer: M) -> Server<Layers<Stack<M, L>>> {
+        let Server { identity, descriptors, config, json, around } = self;
+        let around = Layers { layer: Stack::new(layer, around.layer), for_probes: around.for_probes };
+        Server { identity, descriptors, config, json, around }
+    }
+
+    /// Health and reflection pass the layers too.
+    pub fn layers_for_health_too(mut self) -> Self {
+        self.around.for_probes = true;
+        self
+    }
+}
+
+impl<A> Server<A> {
+    /// Sets limits and names.
+    pub fn config(self, config: ServerConfig) -> Self {
+        Server { config, ..self }
+    }
+
+    /// Adds a face for callers who do not speak gRPC: JSON paths on the same port.
+    pub fn json(mut self, routes: impl IntoIterator<Item = Route>) -> Self {
+        self.json.extend(routes);
+        self
+    }
+}
+
+impl<A: Around> Server<A> {
+    /// Serves until `shutdown` asks for the drain, then drains; returns when all is over. A thread with a runtime of its own for
+    /// each worker.
+    ///
+    /// `listen` is an address or a listener, `shutdown` a [`Shutdown`] or any future that ends when the drain is to begin.
+    /// `factory` runs once a worker, inside the worker's runtime. Errors, as one sentence: the port cannot be had, the configuration
+    /// contradicts itself, services and descriptors do not fit together, the system refuses a thread.
     pub async fn serve(
         self,
-        service: &'static Service,
-        factory: impl Fn(&Worker) -> Routes + Send + Sync + 'static,
-        shutdown: Shutdown,
+        listen: impl Into<Listen>,
+        factory: impl Fn(&Worker) -> Services + Send + Sync + 'static,
+        shutdown: impl Into<Shutdown>,
     ) -> anyhow::Result<()> {
-        let (phase, phases) = watch::channel(Phase::Serving);
-        let methods = Methods::new(service, &machinery::descriptors(&self.flags))?;
-        let shared = Arc::new(Shared::new(service, methods, &self.flags, Phases(phases))?);
+        let (process, phase) = Process::new(self, listen.into())?;
+        let factory: worker::Factory = Arc::new(factory);
+        let workers = (0..process.shared.config.workers())
+            .map(|index| worker::start(index, process.shared.clone(), factory.clone()))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        process.run(workers, phase, &shutdown.into()).await
+    }
+
+    /// The same with one worker, inside the caller's own runtime. Dropped in the middle it cuts all calls.
+    ///
+    /// Errors: as [`serve`](Server::serve), and a configuration that asks for more than one worker.
+    pub async fn serve_here(
+        self,
+        listen: impl Into<Listen>,
+        factory: impl Fn(&Worker) -> Services + Send + Sync + 'static,
+        shutdown: impl Into<Shutdown>,
+    ) -> anyhow::Result<()> {
+        let workers = self.config.workers.unwrap_or(1);
+        ensure!(
+            workers == 1,
+            "serve_here has one worker, in the caller's runtime, and the config asks for {workers}; take serve"
+        );
+        let (process, phase) = Process::new(self, listen.into())?;
+        let (handle, worker) = worker::here(0, process.shared.clone(), Arc::new(factory));
+        let shutdown = shutdown.into();
+        let mut served = std::pin::pin!(process.run(vec![handle], phase, &shutdown));
+        tokio::select! {
+            served = &mut served => return served,
+            alive = worker => drop(alive),
+        }
+        served.await
+    }
+}
+
+/// A server that has its port.
+struct Process<A> {
+    shared: Arc<Shared<A>>,
+    listener: TcpListener,
+}
+
+impl<A: Around> Process<A> {
+    fn new(server: Server<A>, listen: Listen) -> anyhow::Result<(Self, watch::Sender<Phase>)> {
+        let Server { identity, descriptors, config, json, around } = server;
+        let (phase, phases) = Phases::new();
+        let shared = Arc::new(Shared::new(identity, config, descriptors, json, around, phases)?);
+        let listener = listen.open()?;
+        let address = listener.local_addr().context("the listener has no address")?;
         // The first line of the log: before the workers have anything to say.
-        info!(target: ANNOUNCE, listening = %format_args!("http://{}", self.address));
+        info!(target: ANNOUNCE, listening = %format_args!("http://{address}"));
         if shared.faults.are_on() {
             warn!("faults are on: calls may fail because somebody asked for it");
         }
-        let factory: Arc<dyn Fn(&Worker) -> Routes + Send + Sync> = Arc::new(factory);
-        let workers = (0..self.flags.workers())
-            .map(|index| worker::start(index, shared.clone(), factory.clone()))
-            .collect::<anyhow::Result<Vec<_>>>()?;
-        let listener = tokio::net::TcpListener::from_std(self.listener).context("the listener cannot be used")?;
-        let acceptor = Acceptor { listener: &listener, workers: &workers, max_connections: self.flags.max_connections };
+        Ok((Process { shared, listener }, phase))
+    }
 
+    async fn run(
+        self,
+        mut workers: Vec<worker::Handle>,
+        phase: watch::Sender<Phase>,
+        shutdown: &Shutdown,
+    ) -> anyhow::Result<()> {
+        let Process { shared, listener } = self;
+        for worker in &mut workers {
+            (&mut worker.ready).await.context("a worker ended before it could serve")??;
+        }
+        let acceptor =
+            Acceptor { listener: &listener, workers: &workers, max_connections: shared.config.max_connections };
         tokio::select! { () = acceptor.run() => {}, () = shutdown.drain() => {} }
         phase.send_replace(Phase::LameDuck);
         info!(state = "draining", in_flight = shared.calls.load(Ordering::Relaxed));
         tokio::select! {
             () = acceptor.run() => {}
-            _ = timeout(self.flags.lame_duck, shutdown.cut()) => {}
+            _ = timeout(shared.config.lame_duck, shutdown.cut()) => {}
         }
         acceptor.take_queued().await;
         drop(listener);
         phase.send_replace(Phase::Draining);
-        end(workers, &phase, self.flags.drain_timeout, &shutdown).await;
+        end(workers, &phase, shared.config.drain_timeout, shutdown).await;
         match shared.cut.load(Ordering::Relaxed) {
             0 => info!(state = "drained", calls_cut = 0),
             cut => warn!(state = "drained", calls_cut = cut),
@@ -130,14 +205,14 @@ impl Bound {
     }
 }
 
-/// Lets the workers finish, for at most `patience`; then cuts what is left.
-async fn end(workers: Vec<worker::Handle>, phase: &watch::Sender<Phase>, patience: Duration, shutdown: &Shutdown) {
+/// Lets the workers finish, for at most `drain_timeout`; then cuts what is left.
+async fn end(workers: Vec<worker::Handle>, phase: &watch::Sender<Phase>, drain_timeout: Duration, shutdown: &Shutdown) {
     // Dropping the acceptor's ends of the channels tells the workers that no connection follows.
     let ended: Vec<_> = workers.into_iter().map(|worker| worker.ended).collect();
     let mut all = std::pin::pin!(futures_util::future::join_all(ended));
     tokio::select! {
         _ = &mut all => return,
-        () = tokio::time::sleep(patience) => {}
+        () = tokio::time::sleep(drain_timeout) => {}
         () = shutdown.cut() => {}
     }
     phase.send_replace(Phase::Cut);

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{
-    budget::{Budget, Flood, Pace},
-    connection::STREAMS,
-};
+use super::flood::{Flood, FloodBudget, Pace};
 use crate::frames::{
     ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, Frames, HEADERS, Head, RST_STREAM, SETTINGS, Step,
 };
+
+/// Streams at once on one connection.
+pub(super) const MAX_CONCURRENT_STREAMS: u32 = 100;
 
 /// What an HTTP/2 client says first. Source: RFC 9113, 3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -19,10 +19,10 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Whatever a peer has begun to send, it finishes in this time: the preface and SETTINGS, headers, any frame but DATA, for
 /// which the call's own clock runs. The contract says within 10 s; half a second of it is for a busy machine.
 pub(super) const UNFINISHED: Duration = Duration::from_millis(9_500);
-/// An answer is taken whole in this time, and a peer that takes no byte for so long is gone.
+/// An answer is taken whole in this time, and a peer that takes no byte in this time is gone.
 pub(super) const UNREAD: Duration = Duration::from_secs(10);
 
-/// A call that is given up after so long costs nothing: it held one of the connection's hundred places, so that there are no
+/// A call that is given up after this time or later costs nothing of the flood budget: it held one of the connection's hundred places, so that there are no
 /// more than 10,000 a second of them, and they were calls. Short deadlines make many.
 const HELD: Duration = Duration::from_millis(10);
 
@@ -54,7 +54,7 @@ pub(crate) struct Wire {
     answering: Vec<(u32, Instant)>,
     /// Since when the peer takes no byte.
     stuck: Option<Instant>,
-    budget: Budget,
+    budget: FloodBudget,
     /// The peer's highest stream.
     pub last_stream: u32,
 }
@@ -72,12 +72,12 @@ impl Wire {
             asking: Vec::new(),
             answering: Vec::new(),
             stuck: None,
-            budget: Budget::new(now),
+            budget: FloodBudget::new(now),
             last_stream: 0,
         }
     }
 
-    /// The peer sent `bytes`. `calls`: so many of its calls are under way. Returns how to read on.
+    /// The peer sent `bytes` while `calls` of its calls were under way. Returns how to read on.
     pub fn read(&mut self, bytes: &[u8], calls: usize, now: Instant) -> Result<Pace, Flood> {
         let frames = self.past_the_preface(bytes);
         if self.protocol == Protocol::Http2 {
@@ -130,7 +130,8 @@ impl Wire {
                 if !is_free {
                     pace = pace.and_then(|pace| Ok(pace.max(budget.received(head, now)?)));
                 }
-                if head.kind == HEADERS && head.stream > *last_stream && asking.len() < STREAMS as usize {
+                if head.kind == HEADERS && head.stream > *last_stream && asking.len() < MAX_CONCURRENT_STREAMS as usize
+                {
                     asking.push((head.stream, now));
                 }
                 *last_stream = head.stream.max(*last_stream);
@@ -176,7 +177,7 @@ impl Wire {
         self.protocol == Protocol::Http2 && self.writes.is_between() && self.stuck.is_none()
     }
 
-    /// So many answers have begun and not ended.
+    /// The number of answers that have begun and not ended.
     pub fn answers_under_way(&self) -> usize {
         self.answering.len()
     }
@@ -186,8 +187,8 @@ impl Wire {
         self.stuck.is_none()
     }
 
-    /// When the peer will have been waited for long enough; `streams`: so many calls are streams that go on by right.
-    pub fn patience_ends(&self, streams: usize) -> Option<Instant> {
+    /// When the peer will have been waited for long enough. `streams` is the number of calls that go on for as long as they like.
+    pub fn gives_up_at(&self, streams: usize) -> Option<Instant> {
         let unfinished = self.begun.map(|begun| begun + UNFINISHED);
         let stuck = self.stuck.map(|stuck| stuck + UNREAD);
         [unfinished, stuck, self.oldest_answer(streams).map(|since| since + UNREAD)].into_iter().flatten().min()

@@ -1,4 +1,5 @@
-//! A thread with a runtime of its own: the connections it was given, their calls, and its own channels to peers.
+//! The connections that a worker was given, their calls, and its own channels to peers: on a thread and a runtime of its own, or
+//! in the caller's.
 //!
 //! A call stays on the thread that accepted it. A handler that blocks therefore stalls its worker: use `spawn_blocking`.
 
@@ -16,48 +17,60 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
 };
-use tonic::service::Routes;
+use tonic::transport::server::Connected as _;
 
-use super::{Shared, connection, drain::Phases, machinery, stack::stack};
-use crate::{Service, health};
+use super::{
+    connection, health, reflection,
+    services::Services,
+    shared::Shared,
+    stack::{Stack, stack},
+};
+use crate::{
+    identity::Place,
+    layers::{self, user::Around},
+    methods::{Alias, Methods},
+    shutdown::{Phase, Phases},
+};
 
 /// Connections on their way from the acceptor to a worker; beyond that the acceptor waits.
 const HAND_OVER: usize = 64;
 
-/// What a service's factory gets to know of the worker it builds for.
+/// Makes the services of a worker.
+pub(super) type Factory = Arc<dyn Fn(&Worker) -> Services + Send + Sync>;
+
+/// What a server's factory gets to know of the worker it builds for.
 pub struct Worker {
-    /// Counts from 0.
-    pub index: usize,
-    shared: Arc<Shared>,
+    place: Place,
+    phases: Phases,
+}
+
+impl AsRef<Place> for Worker {
+    fn as_ref(&self) -> &Place {
+        &self.place
+    }
 }
 
 impl Worker {
-    /// The service this process is.
-    pub fn service(&self) -> &'static Service {
-        self.shared.service
-    }
-
-    /// The name of this process, as callers see it in `served-by`.
-    pub fn instance(&self) -> &str {
-        &self.shared.instance
-    }
-
     /// Tells whether the process takes calls; for health services.
     pub fn serving(&self) -> impl Fn() -> bool + Send + Sync + use<> {
-        let phases = self.shared.phases.clone();
-        move || health::is_serving(&phases)
+        let phases = self.phases.clone();
+        move || phases.is_serving()
     }
 
-    /// The largest message a caller may send, in bytes.
-    pub fn max_message_size(&self) -> usize {
-        self.shared.max_message
+    /// Tells a handler when a drain has begun, so that a stream can end by itself before it is cut.
+    pub fn draining(&self) -> Draining {
+        Draining(self.phases.clone())
     }
+}
 
-    /// What the workers of this process share, by type; the first to ask makes it.
-    ///
-    /// For state that is not on the way of a call, such as a log line once a process.
-    pub(crate) fn process_wide<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
-        self.shared.process_wide()
+/// The begin of a drain, for handlers to see.
+#[derive(Clone, Debug)]
+pub struct Draining(Phases);
+
+impl Draining {
+    /// Returns once the drain has begun. What is in flight then has the drain timeout, and a lame-duck time before it.
+    pub async fn begun(&self) {
+        self.0.reached(Phase::LameDuck).await;
     }
 }
 
@@ -65,49 +78,85 @@ impl Worker {
 pub(super) struct Handle {
     pub connections: mpsc::Sender<TcpStream>,
     pub open: Arc<AtomicUsize>,
+    /// Resolves once the worker serves, or with the reason why it does not.
+    pub ready: oneshot::Receiver<anyhow::Result<()>>,
     /// Resolves once the worker has ended.
     pub ended: oneshot::Receiver<()>,
 }
 
-/// Starts worker `index`. It ends when the acceptor drops its end and every connection is over.
-pub(super) fn start(
+/// Worker `index`, to be run where the caller wants it. It ends when the acceptor drops its end and every connection is over; it
+/// has ended, for the acceptor, once what it returns is dropped.
+pub(super) fn here<A: Around>(
     index: usize,
-    shared: Arc<Shared>,
-    factory: Arc<dyn Fn(&Worker) -> Routes + Send + Sync>,
-) -> anyhow::Result<Handle> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
+    shared: Arc<Shared<A>>,
+    factory: Factory,
+) -> (Handle, impl Future<Output = oneshot::Sender<()>> + Send) {
     let (connections, receiver) = mpsc::channel(HAND_OVER);
+    let (is_ready, ready) = oneshot::channel();
     let (alive, ended) = oneshot::channel();
     let open = Arc::new(AtomicUsize::new(0));
-    let counter = open.clone();
+    let handle = Handle { connections, open: open.clone(), ready, ended };
+    let place = Place { identity: shared.identity.clone(), instance: shared.instance.clone(), worker: index };
+    let worker = Worker { place, phases: shared.phases.clone() };
+    let run = async move {
+        match build(&worker, &shared, &factory) {
+            Ok(stack) => {
+                let _ = is_ready.send(Ok(()));
+                serve(&shared, stack.into(), receiver, open).await;
+            }
+            Err(error) => drop(is_ready.send(Err(error))),
+        }
+        alive
+    };
+    (handle, run)
+}
+
+/// Starts worker `index` on a thread of its own. Errors: the system refuses a thread or a runtime.
+pub(super) fn start<A: Around>(index: usize, shared: Arc<Shared<A>>, factory: Factory) -> anyhow::Result<Handle> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
+    let (handle, worker) = here(index, shared, factory);
     thread::Builder::new()
         .name(format!("worker-{index}"))
         .spawn(move || {
-            runtime.block_on(run(Worker { index, shared }, &*factory, receiver, counter));
-            // Whatever still runs belongs to a connection that was cut.
-            drop(runtime);
+            let alive = runtime.block_on(worker);
+            // Calls that were cut are dropped here, each with its log line. A name that is being looked up is not waited for.
+            runtime.shutdown_background();
             drop(alive);
         })
         .context("cannot start a thread")?;
-    Ok(Handle { connections, open, ended })
+    Ok(handle)
 }
 
-async fn run(
-    worker: Worker,
-    factory: &(dyn Fn(&Worker) -> Routes + Send + Sync),
+/// The stack of a worker. Errors: services and descriptors that do not fit together.
+fn build<A: Around>(worker: &Worker, shared: &Shared<A>, factory: &Factory) -> anyhow::Result<Stack<A>> {
+    let services = factory(worker);
+    let own = services.names.clone();
+    let mut services = services.add(health::service(shared.identity.clone(), &own, shared.phases.clone()));
+    let mut descriptors = vec![&*shared.descriptors, health::DESCRIPTORS];
+    if shared.config.reflection {
+        services = reflection::add_to(services, &shared.descriptors)?;
+        descriptors.extend(reflection::DESCRIPTORS);
+    }
+    let aliases: Vec<Alias<'_>> = shared.json.iter().map(layers::json::Route::alias).collect();
+    let methods = Methods::new(&services.names, &descriptors, &aliases)?;
+    Ok(stack(shared, methods, services))
+}
+
+async fn serve<A: Around>(
+    shared: &Arc<Shared<A>>,
+    stack: Arc<Stack<A>>,
     mut connections: mpsc::Receiver<TcpStream>,
     open: Arc<AtomicUsize>,
 ) {
-    let shared = worker.shared.clone();
-    let stack = Arc::new(stack(&shared, machinery::add_to(factory(&worker), &shared)));
     let mut tasks = JoinSet::new();
     loop {
         tokio::select! {
             stream = connections.recv() => match stream {
                 Some(stream) => {
-                    let opened = Open::new(open.clone(), shared.clone());
-                    tasks.spawn(serve(stream, stack.clone(), shared.phases.clone(), opened));
+                    // The acceptor counted it when it handed it over.
+                    let opened = Open(open.clone());
+                    tasks.spawn(serve_one(stream, stack.clone(), shared.clone(), opened));
                 }
                 None => break,
             },
@@ -117,31 +166,21 @@ async fn run(
     while tasks.join_next().await.is_some() {}
 }
 
-async fn serve(stream: TcpStream, stack: Arc<impl crate::layers::Handle>, phases: Phases, opened: Open) {
+async fn serve_one<A: Around>(stream: TcpStream, stack: Arc<Stack<A>>, shared: Arc<Shared<A>>, _opened: Open) {
     let Ok(stream) = tokio::net::TcpStream::from_std(stream) else {
         return;
     };
-    let peer = stream.peer_addr().ok();
-    let lifetime = opened.shared.lifetime.with_jitter();
-    let cut = connection::serve(stream, peer, stack, lifetime, phases).await;
-    opened.shared.cut.fetch_add(cut, Ordering::Relaxed);
+    let addresses = stream.connect_info();
+    let lifetime = shared.config.lifetime().with_jitter();
+    let cut = connection::serve(stream, Some(addresses), stack, lifetime, shared.phases.clone()).await;
+    shared.cut.fetch_add(cut, Ordering::Relaxed);
 }
 
-/// One open connection in the counts of its worker.
-struct Open {
-    open: Arc<AtomicUsize>,
-    shared: Arc<Shared>,
-}
-
-impl Open {
-    fn new(open: Arc<AtomicUsize>, shared: Arc<Shared>) -> Self {
-        Open { open, shared }
-    }
-}
+/// One open connection in the count of its worker.
+struct Open(Arc<AtomicUsize>);
 
 impl Drop for Open {
     fn drop(&mut self) {
-        // The acceptor counted it when it handed it over.
-        self.open.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -47,6 +47,8 @@ pub enum Refusal {
     RequestTimeout,
     /// The handler panicked.
     Panicked,
+    /// A layer of the service's own failed with something else than a status.
+    LayerFailed,
 }
 
 impl Refusal {
@@ -93,6 +95,7 @@ impl Refusal {
                 (Code::Unavailable, "REQUEST_TIMEOUT", "{} did not get the whole request in time")
             }
             Refusal::Panicked => (Code::Unknown, "PANIC", "{} failed while it handled the call"),
+            Refusal::LayerFailed => (Code::Unknown, "LAYER_FAILED", "{} failed before it handled the call"),
         };
         Row { code, reason, sentence, of_peer: false, no_retry: *self == Refusal::Overloaded }
     }

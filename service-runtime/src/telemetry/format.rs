@@ -16,7 +16,7 @@ use super::{LogFormat, writer::Writer};
 
 /// The layer that formats each event and hands it to the writer.
 pub struct Lines {
-    pub service: &'static str,
+    pub service: String,
     pub format: LogFormat,
     pub writer: Writer,
 }
@@ -28,13 +28,13 @@ impl<S: Subscriber> Layer<S> for Lines {
         self.writer.write(match self.format {
             LogFormat::Text => {
                 let mut text = Text::new(time, level);
-                text.put("service", self.service);
+                text.put("service", &self.service);
                 event.record(&mut text);
                 text.line()
             }
             LogFormat::Json => {
                 let mut json = Json::new(time, level);
-                json.put("service", self.service.into());
+                json.put("service", self.service.as_str().into());
                 event.record(&mut json);
                 json.line()
             }

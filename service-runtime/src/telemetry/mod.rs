@@ -3,7 +3,7 @@
 mod format;
 mod writer;
 
-use clap::ValueEnum;
+use anyhow::Context as _;
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
 pub use writer::Flusher;
@@ -11,53 +11,50 @@ pub use writer::Flusher;
 /// Events with this target are written whatever the filter says: where the service listens.
 pub(crate) const ANNOUNCE: &str = "announce";
 
-/// How the process logs.
-#[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Log")]
-pub struct LogFlags {
-    /// Which events to log: a tracing filter such as `debug` or `info,h2=warn`; wins over RUST_LOG [default: info]
-    #[arg(long = "log", value_name = "FILTER", value_parser = parse_filter)]
+/// How a process logs.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct LogConfig {
+    /// Which events to log: a tracing filter such as `debug` or `info,h2=warn`. `None` is `RUST_LOG`, and `info` without it.
     pub filter: Option<String>,
-
-    /// One line a call, for people (text) or for programs (json)
-    #[arg(long = "log-format", value_name = "FORMAT", default_value = "text", hide_short_help = true)]
+    /// The shape of a line.
     pub format: LogFormat,
 }
 
 /// The shape of a log line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
     /// `time LEVEL key=value …`
+    #[default]
     Text,
     /// One JSON object a line.
     Json,
 }
 
-fn parse_filter(text: &str) -> Result<String, String> {
-    match EnvFilter::builder().parse(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err("expected a tracing filter such as info or info,h2=warn".into()),
-    }
-}
-
 /// Sends every event of this process to standard output; keep the [`Flusher`] until the end.
 ///
-/// Logging never waits: see [`writer`](self) for what happens when nobody reads the output. A panic is logged with its
-/// place, as an error, so that it can be found although the process lives on.
-pub(crate) fn install(service: &'static str, flags: &LogFlags) -> Flusher {
-    let (writer, flusher) = writer::start();
-    let filter = match &flags.filter {
-        Some(filter) => EnvFilter::builder().parse_lossy(filter),
+/// `service` stands in each line. Logging never waits for whoever reads the output: when the queue of lines is full, lines are
+/// dropped and counted, and the count is logged. A panic is logged with its place, as an error, so that it can be found although
+/// the process lives on.
+///
+/// Errors: a filter that cannot be read, or a subscriber that is installed already; then nothing is changed.
+pub fn install(service: &str, config: &LogConfig) -> anyhow::Result<Flusher> {
+    let filter = match &config.filter {
+        Some(filter) => {
+            EnvFilter::builder().parse(filter).context("expected a tracing filter such as info or info,h2=warn")?
+        }
         None => EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")),
     };
+    let (writer, flusher) = writer::start();
     let always = format!("{ANNOUNCE}=info").parse().expect("a valid directive");
     tracing_subscriber::registry()
         .with(filter.add_directive(always))
-        .with(format::Lines { service, format: flags.format, writer })
-        .init();
+        .with(format::Lines { service: service.to_owned(), format: config.format, writer })
+        .try_init()
+        .context("a tracing subscriber is installed already; keep it, and start the server without `cli::run`")?;
     std::panic::set_hook(Box::new(|panic| {
         let at = panic.location().map(ToString::to_string);
         tracing::error!(at, "a handler panicked; the process lives on");
     }));
-    flusher
+    Ok(flusher)
 }

@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use clap::Parser;
 use echo_proto::{
     CallEchoRequest, CallEchoResponse, EchoRequest, EchoResponse, Health,
     call_echo_service_server::{CallEchoService, CallEchoServiceServer},
@@ -15,8 +14,10 @@ use echo_proto::{
     health_service_server::HealthServiceServer,
 };
 use service_runtime::{
+    ServerConfig, Shutdown,
     client::{Upstream, UpstreamConfig},
-    server::{self, Shutdown, Trigger},
+    server,
+    shutdown::Trigger,
 };
 use socket2::{Domain, Socket, Type};
 use tonic::{
@@ -37,25 +38,30 @@ impl Drop for Running {
 }
 
 pub fn service_a() -> Running {
-    let flags = ["service-a", "--listen=127.0.0.1:0", "--instance=1", "--workers=1"];
-    let args = service_a::process::Args::parse_from(flags);
-    let (trigger, shutdown) = Shutdown::new();
-    let bound = server::bind(args.listen, &args.server).unwrap();
-    let url = url(bound.local_addr());
-    in_thread(async move { bound.serve(&service_a::SERVICE, service_a::routes, shutdown).await.unwrap() });
-    Running { url, trigger }
+    let (listener, config, running, shutdown) = process("1");
+    let server = service_a::server().config(config);
+    in_thread(async move { server.serve(listener, service_a::services, shutdown).await.unwrap() });
+    running
 }
 
 pub fn service_b(service_a: &str) -> Running {
-    let flags = ["service-b", "--listen=127.0.0.1:0", "--instance=2", "--workers=1", "--service-a", service_a];
-    let args = service_b::process::Args::parse_from(flags);
+    let (listener, config, running, shutdown) = process("2");
+    let server = service_b::server().config(config);
+    let upstream = Upstream::new(service_b::service_a(), UpstreamConfig::new(vec![service_a.parse().unwrap()]));
+    let services = move |worker: &_| service_b::services(worker, upstream.on(worker));
+    in_thread(async move { server.serve(listener, services, shutdown).await.unwrap() });
+    running
+}
+
+/// What it takes to run a service of that instance on a free port, with one worker.
+fn process(instance: &str) -> (TcpListener, ServerConfig, Running, Shutdown) {
+    let mut config = ServerConfig::default();
+    config.workers = Some(1);
+    config.instance = Some(instance.into());
+    let listener = server::bind(([127, 0, 0, 1], 0).into(), false).unwrap();
     let (trigger, shutdown) = Shutdown::new();
-    let bound = server::bind(args.listen, &args.server).unwrap();
-    let url = url(bound.local_addr());
-    let upstream = UpstreamConfig::from(args.service_a);
-    let routes = move |worker: &_| service_b::routes(worker, Upstream::new(service_b::SERVICE_A, &upstream, worker));
-    in_thread(async move { bound.serve(&service_b::SERVICE, routes, shutdown).await.unwrap() });
-    Running { url, trigger }
+    let url = url(listener.local_addr().unwrap());
+    (listener, config, Running { url, trigger }, shutdown)
 }
 
 fn url(address: SocketAddr) -> String {

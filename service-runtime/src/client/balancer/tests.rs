@@ -12,8 +12,9 @@ use tokio::{
 
 use super::*;
 use crate::{
-    client::{Backoff, Dial, Endpoint, Peer, replica::Attempt, subset::Subset},
+    client::{Backoff, Dial, Endpoint, replica::Attempt, replicas::ReplicaConfig, subset::Subset},
     deadline::Deadline,
+    identity::Peer,
 };
 
 /// A way to a replica: a peer at the other end, or why there is none.
@@ -51,8 +52,8 @@ fn address(port: u16) -> SocketAddr {
 
 /// Replicas on ports from 1.
 fn balancer<D: Dial>(ways: impl IntoIterator<Item = D>) -> Balancer {
-    let making = Making {
-        peer: Peer { name: "service-a" },
+    let config = ReplicaConfig {
+        peer: Peer::new("service-a"),
         connect_timeout: Duration::from_secs(1),
         max_backoff: Duration::from_secs(1),
         log: Arc::default(),
@@ -64,7 +65,7 @@ fn balancer<D: Dial>(ways: impl IntoIterator<Item = D>) -> Balancer {
         let endpoint = Endpoint { target: target.clone(), address: address(port) };
         (way, endpoint, Backoff::default())
     });
-    Balancer::of(making, replicas)
+    Balancer::of(config, replicas)
 }
 
 /// All that can connect have done so.

@@ -11,8 +11,8 @@ use tonic_prost::ProstCodec;
 use super::*;
 use crate::{
     client::{Dial, Endpoint},
+    identity::service_b,
     origin::Origin,
-    service::B,
 };
 
 /// Reaches a peer that closes at its first call, once; after that connects get no answer.
@@ -33,25 +33,25 @@ impl Dial for Once {
     }
 }
 
-fn upstream() -> Upstream {
-    let peer = Peer { name: "service-a" };
+fn upstream() -> WorkerUpstream {
+    let peer = Peer::new("service-a");
     let endpoint = Endpoint { target: "service-a:1".parse().unwrap(), address: ([127, 0, 0, 1], 1).into() };
-    let making = Making {
-        peer,
+    let config = ReplicaConfig {
+        peer: peer.clone(),
         connect_timeout: Duration::from_secs(1),
         max_backoff: Duration::from_secs(1),
         log: Arc::default(),
         outliers: Arc::default(),
         subset: Subset::new(1, "b", 0),
     };
-    Upstream {
-        service: &B,
-        peer,
+    WorkerUpstream {
+        identity: service_b(),
+        peer: peer.clone(),
         url: endpoint.to_string(),
         cap: Duration::from_secs(2),
         max_message: 1024,
         retry_attempts: 3,
-        balancer: Balancer::of(making, [(Once::default(), endpoint, Backoff::default())]),
+        balancer: Balancer::of(config, [(Once::default(), endpoint, Backoff::default())]),
         budget: Arc::default(),
         random: Mutex::new(StdRng::seed_from_u64(1)),
     }
@@ -72,5 +72,5 @@ async fn does_not_wait_for_a_connection_to_ask_again_when_it_has_its_answer() {
     let origin = Origin::of(&answer.await.unwrap_err()).unwrap();
     assert_eq!((origin.reason.as_str(), origin.attempts), ("SERVICE_A_CONNECTION_LOST", Some(1)));
     // The pause before the retry is 20 ms at most.
-    assert!(began.elapsed() <= Duration::from_millis(20) + RETRY_PATIENCE, "{:?}", began.elapsed());
+    assert!(began.elapsed() <= Duration::from_millis(20) + RETRY_WAIT, "{:?}", began.elapsed());
 }

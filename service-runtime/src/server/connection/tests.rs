@@ -1,5 +1,7 @@
 //! One connection over `tokio::io::duplex`, with the clock paused.
 
+mod overloaded;
+
 use http::Response;
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http2;
@@ -10,9 +12,12 @@ use tokio::{
 };
 
 use super::*;
-use crate::server::{
-    calls::{FIRST_CALL, QUIET},
-    wire::{UNFINISHED, UNREAD},
+use crate::{
+    layers::record::InFlight,
+    server::{
+        calls::{FIRST_CALL, QUIET},
+        wire::{UNFINISHED, UNREAD},
+    },
 };
 
 const LIFETIME: Lifetime =
@@ -23,7 +28,7 @@ struct After(Duration);
 
 impl Handle for After {
     async fn handle(&self, mut request: Request<Body>) -> Response<Body> {
-        let _in_flight = request.extensions_mut().remove::<InFlight>();
+        let _in_flight = request.extensions_mut().remove::<Arc<dyn InFlight>>();
         sleep(self.0).await;
         Response::new(Body::new(http_body_util::Full::from("an answer")))
     }
@@ -37,8 +42,8 @@ fn start(handler: After) -> (DuplexStream, watch::Sender<Phase>, tokio::task::Jo
 /// The same where so many bytes fit between the two.
 fn start_over(room: usize, handler: After) -> (DuplexStream, watch::Sender<Phase>, tokio::task::JoinHandle<usize>) {
     let (client, server) = duplex(room);
-    let (phase, phases) = watch::channel(Phase::Serving);
-    let served = tokio::spawn(serve(server, None, Arc::new(handler), LIFETIME, Phases(phases)));
+    let (phase, phases) = Phases::new();
+    let served = tokio::spawn(serve(server, None, Arc::new(handler), LIFETIME, phases));
     (client, phase, served)
 }
 

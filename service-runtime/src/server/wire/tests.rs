@@ -32,9 +32,9 @@ async fn waits_for_the_preface_from_the_first_moment_on() {
         for (at, byte) in (0..).zip(&whole[..said]) {
             wire.read(&[*byte], 0, began + SECOND * at).unwrap();
         }
-        assert_eq!(wire.patience_ends(0), Some(began + UNFINISHED), "after {said} bytes");
+        assert_eq!(wire.gives_up_at(0), Some(began + UNFINISHED), "after {said} bytes");
     }
-    assert_eq!(greeted(began).patience_ends(0), None);
+    assert_eq!(greeted(began).gives_up_at(0), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -43,9 +43,9 @@ async fn waits_for_settings_whatever_comes_instead() {
     let mut wire = Wire::new(began);
     let others = [frame(PING, 0, 0, b"12345678"), frame(SETTINGS, ACK, 0, b"")].concat();
     wire.read(&[PREFACE, &others].concat(), 0, began + SECOND).unwrap();
-    assert_eq!(wire.patience_ends(0), Some(began + UNFINISHED));
+    assert_eq!(wire.gives_up_at(0), Some(began + UNFINISHED));
     wire.read(&settings(), 0, began + SECOND).unwrap();
-    assert_eq!(wire.patience_ends(0), None);
+    assert_eq!(wire.gives_up_at(0), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -57,10 +57,10 @@ async fn waits_for_whatever_was_begun_from_its_first_byte_on() {
         let (last, rest) = whole.split_last().unwrap();
         for (at, byte) in (1..).zip(rest) {
             wire.read(&[*byte], 0, began + SECOND * at).unwrap();
-            assert_eq!(wire.patience_ends(0), Some(began + SECOND + UNFINISHED), "{whole:?} after {at} bytes");
+            assert_eq!(wire.gives_up_at(0), Some(began + SECOND + UNFINISHED), "{whole:?} after {at} bytes");
         }
         wire.read(&[*last], 0, began + SECOND * 60).unwrap();
-        assert_eq!(wire.patience_ends(0), None, "{whole:?}");
+        assert_eq!(wire.gives_up_at(0), None, "{whole:?}");
     }
 }
 
@@ -74,7 +74,7 @@ async fn does_not_take_a_busy_peer_for_one_that_never_finishes() {
     for at in 1..100 {
         let now = began + SECOND * at;
         wire.read(&[&ping[3..], &ping[..3]].concat(), 0, now).unwrap();
-        assert_eq!(wire.patience_ends(0), Some(now + UNFINISHED));
+        assert_eq!(wire.gives_up_at(0), Some(now + UNFINISHED));
     }
 }
 
@@ -83,7 +83,7 @@ async fn leaves_a_message_that_is_under_way_to_the_clock_of_its_call() {
     let now = Instant::now();
     let mut wire = greeted(now);
     wire.read(&frame(DATA, 0, 1, b"half")[..11], 0, now).unwrap();
-    assert_eq!(wire.patience_ends(0), None);
+    assert_eq!(wire.gives_up_at(0), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,14 +91,14 @@ async fn waits_over_http_1_for_headers_but_not_for_the_next_call() {
     let began = Instant::now();
     let mut wire = Wire::new(began);
     wire.read(b"GET / HTTP/1.1\r\n", 0, began).unwrap();
-    assert_eq!(wire.patience_ends(0), Some(began + UNFINISHED));
+    assert_eq!(wire.gives_up_at(0), Some(began + UNFINISHED));
     wire.call_begins();
-    assert_eq!(wire.patience_ends(0), None);
+    assert_eq!(wire.gives_up_at(0), None);
     wire.read(b"body", 1, began + SECOND).unwrap();
-    assert_eq!(wire.patience_ends(0), None);
+    assert_eq!(wire.gives_up_at(0), None);
     wire.read(b"G", 0, began + SECOND * 2).unwrap();
     wire.read(b"E", 0, began + SECOND * 3).unwrap();
-    assert_eq!(wire.patience_ends(0), Some(began + SECOND * 2 + UNFINISHED));
+    assert_eq!(wire.gives_up_at(0), Some(began + SECOND * 2 + UNFINISHED));
 }
 
 #[tokio::test(start_paused = true)]
@@ -107,10 +107,10 @@ async fn follows_an_answer_until_its_last_byte_has_gone_out() {
     let mut wire = greeted(now);
     let answer = [frame(HEADERS, END_HEADERS, 1, b"x"), frame(DATA, 0, 1, b"message")].concat();
     wire.wrote(&answer, now).unwrap();
-    assert_eq!((wire.answers_under_way(), wire.patience_ends(0)), (1, Some(now + UNREAD)));
-    assert_eq!(wire.patience_ends(1), None, "a stream that goes on by right");
+    assert_eq!((wire.answers_under_way(), wire.gives_up_at(0)), (1, Some(now + UNREAD)));
+    assert_eq!(wire.gives_up_at(1), None, "a stream that goes on by right");
     wire.wrote(&frame(HEADERS, END_HEADERS | END_STREAM, 1, b"x"), now).unwrap();
-    assert_eq!((wire.answers_under_way(), wire.patience_ends(0)), (0, None));
+    assert_eq!((wire.answers_under_way(), wire.gives_up_at(0)), (0, None));
     // Trailers only.
     wire.wrote(&frame(HEADERS, END_HEADERS | END_STREAM, 3, b"x"), now).unwrap();
     assert_eq!(wire.answers_under_way(), 0);
@@ -124,11 +124,11 @@ async fn forgets_an_answer_that_either_side_resets() {
         wire.wrote(&frame(HEADERS, END_HEADERS, stream, b"x"), now + SECOND * stream).unwrap();
     }
     wire.wrote(&frame(RST_STREAM, 0, 3, b"code"), now).unwrap();
-    assert_eq!((wire.answers_under_way(), wire.patience_ends(0)), (2, Some(now + SECOND + UNREAD)));
+    assert_eq!((wire.answers_under_way(), wire.gives_up_at(0)), (2, Some(now + SECOND + UNREAD)));
     // One of them goes on by right; nobody knows which, so it may be the older.
-    assert_eq!(wire.patience_ends(1), Some(now + SECOND * 5 + UNREAD));
+    assert_eq!(wire.gives_up_at(1), Some(now + SECOND * 5 + UNREAD));
     wire.read(&frame(RST_STREAM, 0, 1, b"code"), 0, now).unwrap();
-    assert_eq!((wire.answers_under_way(), wire.patience_ends(0)), (1, Some(now + SECOND * 5 + UNREAD)));
+    assert_eq!((wire.answers_under_way(), wire.gives_up_at(0)), (1, Some(now + SECOND * 5 + UNREAD)));
 }
 
 /// Whether so many calls are a flood, each given up so long after it was made.
@@ -169,13 +169,13 @@ async fn takes_a_caller_for_a_flood_who_gives_up_what_was_answered_or_never_aske
 async fn remembers_no_more_calls_than_there_may_be() {
     let now = Instant::now();
     let mut wire = greeted(now);
-    for stream in (0..3 * STREAMS).map(|call| 2 * call + 1) {
+    for stream in (0..3 * MAX_CONCURRENT_STREAMS).map(|call| 2 * call + 1) {
         wire.read(&frame(HEADERS, END_HEADERS, stream, b"x"), 0, now).unwrap();
     }
-    assert_eq!(wire.asking.len(), STREAMS as usize);
+    assert_eq!(wire.asking.len(), MAX_CONCURRENT_STREAMS as usize);
     wire.wrote(&frame(HEADERS, END_HEADERS, 1, b"x"), now).unwrap();
     wire.wrote(&frame(RST_STREAM, 0, 3, b"code"), now).unwrap();
-    assert_eq!(wire.asking.len(), STREAMS as usize - 2);
+    assert_eq!(wire.asking.len(), MAX_CONCURRENT_STREAMS as usize - 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -184,7 +184,7 @@ async fn counts_from_the_first_byte_that_the_peer_did_not_take() {
     let mut wire = greeted(now);
     wire.takes_bytes(false, now);
     wire.takes_bytes(false, now + SECOND);
-    assert_eq!((wire.is_flushed(), wire.patience_ends(0)), (false, Some(now + UNREAD)));
+    assert_eq!((wire.is_flushed(), wire.gives_up_at(0)), (false, Some(now + UNREAD)));
     wire.takes_bytes(true, now + SECOND);
-    assert_eq!((wire.is_flushed(), wire.patience_ends(0)), (true, None));
+    assert_eq!((wire.is_flushed(), wire.gives_up_at(0)), (true, None));
 }

@@ -1,7 +1,0 @@
-//! What a call's `rpc-behavior` asks for: whose business each entry is, and what it says. `layers/fault` does it.
-
-mod asked;
-mod entry;
-
-pub(crate) use asked::{Asked, RPC_BEHAVIOR};
-pub(crate) use entry::{Action, Behaviour, read};

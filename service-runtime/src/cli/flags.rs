@@ -1,0 +1,199 @@
+//! The flags that every service has, each the value of a configuration.
+
+use std::time::Duration;
+
+use crate::{
+    cli,
+    telemetry::{LogConfig, LogFormat},
+};
+
+/// How the process logs.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Log")]
+pub struct LogFlags {
+    /// Which events to log: a tracing filter such as `debug` or `info,h2=warn`; wins over RUST_LOG [default: info]
+    #[arg(long = "log", value_name = "FILTER", value_parser = filter)]
+    filter: Option<String>,
+
+    /// One line a call, for people (text) or for programs (json)
+    #[arg(long = "log-format", value_name = "FORMAT", default_value = "text", hide_short_help = true)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Format {
+    /// `time LEVEL key=value …`
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+fn filter(text: &str) -> Result<String, String> {
+    match tracing_subscriber::EnvFilter::builder().parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("expected a tracing filter such as info or info,h2=warn".into()),
+    }
+}
+
+impl From<LogFlags> for LogConfig {
+    fn from(flags: LogFlags) -> Self {
+        let format = match flags.format {
+            Format::Text => LogFormat::Text,
+            Format::Json => LogFormat::Json,
+        };
+        LogConfig { filter: flags.filter, format }
+    }
+}
+
+#[cfg(feature = "server")]
+pub use server::ServerFlags;
+
+#[cfg(feature = "server")]
+mod server {
+    use std::net::{SocketAddr, TcpListener};
+
+    use super::*;
+    use crate::{
+        layers::{Behaviors, FaultConfig},
+        server::{ServerConfig, bind, instance_name},
+    };
+
+    /// The limits of a server, and who it says it is.
+    #[derive(Clone, Debug, clap::Args)]
+    pub struct ServerFlags {
+        /// How long a drain waits for calls in flight before it cuts them
+        #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = cli::duration, help_heading = "Limits")]
+        pub drain_timeout: Duration,
+
+        /// How long to keep serving after a signal while health says NOT_SERVING, so that balancers look elsewhere
+        #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = cli::duration, help_heading = "Limits", hide_short_help = true)]
+        pub lame_duck: Duration,
+
+        /// The largest request message
+        #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = cli::size, help_heading = "Limits", hide_short_help = true)]
+        pub max_message_size: usize,
+
+        /// Calls at once in this process; one more is refused at once; health and reflection do not count
+        #[arg(long, value_name = "N", default_value = "1024", value_parser = cli::count, help_heading = "Limits")]
+        pub max_concurrent_calls: usize,
+
+        /// Connections at once; one more is closed at once
+        #[arg(long, value_name = "N", default_value = "10000", value_parser = cli::count, help_heading = "Limits", hide_short_help = true)]
+        pub max_connections: usize,
+
+        /// A connection gets GOAWAY after so long without a call; over HTTP/1.1 it is closed after 10 s in any case
+        #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = cli::positive_duration, help_heading = "Limits", hide_short_help = true)]
+        pub max_connection_idle: Duration,
+
+        /// A connection gets GOAWAY when it is so old, a tenth more or less; open streams finish, other calls have the drain
+        /// timeout: so callers look for other replicas now and then
+        #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = cli::positive_duration, help_heading = "Limits", hide_short_help = true)]
+        pub max_connection_age: Duration,
+
+        /// Threads that serve [default: one a core]
+        #[arg(long, value_name = "N", value_parser = cli::count, help_heading = "Limits", hide_short_help = true)]
+        pub workers: Option<usize>,
+
+        /// The name of this process in served-by [default: $POD_NAME, else host name and process id]
+        #[arg(long, value_name = "NAME", value_parser = instance_name, help_heading = "Listen")]
+        pub instance: Option<String>,
+
+        /// Do not tell callers which services and methods there are
+        #[arg(long, help_heading = "Listen", hide_short_help = true)]
+        pub no_reflection: bool,
+
+        /// Let another process listen on the same port, to replace this one without a gap
+        #[arg(long, help_heading = "Listen", hide_short_help = true)]
+        pub reuse_port: bool,
+
+        /// Obey the metadata rpc-behavior of a call: a comma list such as sleep-3, sleep-200ms, keep-open, error-code-14,
+        /// succeed-on-retry-attempt-2, each also for a share, as in error-code-14:10%
+        #[arg(long, help_heading = "Faults", hide_short_help = true)]
+        pub fault_injection: bool,
+
+        /// Behave so on every call, whatever its metadata says: the same comma list, such as sleep-3 or error-code-14:10%
+        #[arg(long, value_name = "BEHAVIOUR", help_heading = "Faults", hide_short_help = true)]
+        pub rpc_behavior: Option<Behaviors>,
+    }
+
+    impl ServerFlags {
+        /// Takes the port. Errors: one sentence that says what to do.
+        pub fn bind(&self, address: SocketAddr) -> anyhow::Result<TcpListener> {
+            bind(address, self.reuse_port)
+        }
+    }
+
+    impl From<ServerFlags> for ServerConfig {
+        fn from(flags: ServerFlags) -> Self {
+            let always = flags.rpc_behavior.unwrap_or_default();
+            ServerConfig {
+                drain_timeout: flags.drain_timeout,
+                lame_duck: flags.lame_duck,
+                max_message_size: flags.max_message_size,
+                max_concurrent_calls: flags.max_concurrent_calls,
+                max_connections: flags.max_connections,
+                max_connection_idle: flags.max_connection_idle,
+                max_connection_age: flags.max_connection_age,
+                workers: flags.workers,
+                instance: flags.instance,
+                reflection: !flags.no_reflection,
+                faults: FaultConfig { obey_metadata: flags.fault_injection, always },
+                ..ServerConfig::default()
+            }
+        }
+    }
+}
+
+#[cfg(feature = "client")]
+pub use client::UpstreamFlags;
+
+#[cfg(feature = "client")]
+mod client {
+    use super::*;
+    use crate::client::{Target, UpstreamConfig};
+
+    /// Where a peer is, and how long to wait for it. [`cli::run`] calls the flags after the peer that the service calls:
+    /// `--service-a`, `--service-a-timeout`, …
+    #[derive(Clone, Debug, clap::Args)]
+    #[command(next_help_heading = "Call to the peer")]
+    pub struct UpstreamFlags {
+        /// Where the peer listens; more than one, comma separated, and every address of a name are its replicas
+        #[arg(long = "peer", value_name = "URL", default_value = "http://127.0.0.1:8080", value_delimiter = ',')]
+        pub targets: Vec<Target>,
+
+        /// The cap on a whole call to the peer; when it runs out, the peer is UNAVAILABLE
+        #[arg(long = "peer-timeout", value_name = "DURATION", default_value = "2s", value_parser = cli::positive_duration)]
+        pub timeout: Duration,
+
+        /// The cap on connecting to the peer; best below --peer-timeout
+        #[arg(long = "peer-connect-timeout", value_name = "DURATION", default_value = "1s", value_parser = cli::positive_duration)]
+        pub connect_timeout: Duration,
+
+        /// The longest pause between two tries to connect to the peer
+        #[arg(long = "peer-max-backoff", value_name = "DURATION", default_value = "1s", value_parser = cli::positive_duration, hide_short_help = true)]
+        pub max_backoff: Duration,
+
+        /// The most attempts of one call to the peer, the first counted; 1 turns retries off
+        #[arg(long, value_name = "N", default_value = "3", value_parser = cli::count, hide_short_help = true)]
+        pub retry_attempts: usize,
+
+        /// The most replicas of the peer that one worker connects to; above that, workers share them
+        #[arg(long = "peer-subset", value_name = "N", default_value = "100", value_parser = cli::count, hide_short_help = true)]
+        pub subset: usize,
+    }
+
+    impl UpstreamFlags {
+        /// The configuration, with answers of up to `max_message_size` bytes.
+        pub fn config(self, max_message_size: usize) -> UpstreamConfig {
+            UpstreamConfig {
+                targets: self.targets,
+                timeout: self.timeout,
+                connect_timeout: self.connect_timeout,
+                max_backoff: self.max_backoff,
+                retry_attempts: self.retry_attempts,
+                subset: self.subset,
+                max_message_size,
+            }
+        }
+    }
+}

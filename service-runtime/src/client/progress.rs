@@ -1,0 +1,142 @@
+//! How far a call has come, and how its attempts failed.
+
+use std::{net::SocketAddr, time::Duration};
+
+use http::{HeaderMap, HeaderValue};
+use tokio::time::Instant;
+use tonic::{Code, Status};
+
+use super::{
+    backoff::FIRST_PAUSE, balancer::Balancer, connection::Connection, replica::Replica, retry::Pushback,
+    subchannel::Failure,
+};
+use crate::{
+    context::SERVED_BY,
+    deadline::{Deadline, SetBy},
+    origin::Blame,
+    status::Cause,
+};
+
+/// A peer that gives up so close to our own deadline gave up because of it.
+const SAME_MOMENT: Duration = Duration::from_millis(10);
+
+/// How far a call has come; decides what a passed deadline means, and what the next attempt is.
+#[derive(Default)]
+pub(super) struct Progress {
+    pub begun: bool,
+    /// Attempts that went out.
+    pub sent: u32,
+    /// Whether one is under way.
+    pub sending: bool,
+    /// Attempts that failed and were made again, without the transparent one.
+    pub failed: u32,
+    pub retried_transparently: bool,
+    /// How the last attempt that went out failed.
+    pub last: Option<Last>,
+    /// Who has failed this call.
+    pub tried: Vec<SocketAddr>,
+    /// Who has, or had, the last attempt.
+    pub replica: Option<SocketAddr>,
+}
+
+pub(super) struct Last {
+    pub failed: Failed,
+    pub transparent: bool,
+}
+
+impl Progress {
+    pub fn sent(&mut self, replica: &Replica) {
+        self.sent += 1;
+        self.sending = true;
+        self.replica = Some(replica.endpoint.address);
+    }
+
+    /// The connection was gone before the request was on it.
+    pub fn not_sent(&mut self) {
+        self.sent -= 1;
+        self.sending = false;
+    }
+
+    pub fn failed_transparently(&mut self, failed: Failed) {
+        self.retried_transparently = true;
+        self.ended(Last { failed, transparent: true });
+    }
+
+    pub fn failed(&mut self, failed: Failed) {
+        self.failed += 1;
+        self.ended(Last { failed, transparent: false });
+    }
+
+    fn ended(&mut self, last: Last) {
+        self.sending = false;
+        self.last = Some(last);
+        self.tried.extend(self.replica);
+    }
+
+    pub fn earlier(&mut self) -> Option<Failed> {
+        self.last.take().map(|last| last.failed)
+    }
+
+    /// How many there were; looking for a connection in vain counts as one.
+    pub fn attempts(&self) -> u32 {
+        self.sent.max(u32::from(self.begun))
+    }
+
+    pub fn passed(&mut self, set_by: SetBy, balancer: &Balancer) -> Failed {
+        match (set_by, self.sending) {
+            (SetBy::Caller, _) => Failed::because(Cause::Deadline),
+            (SetBy::Cap, true) => Failed::because(Cause::Timeout),
+            (SetBy::Cap, false) => self.earlier().unwrap_or_else(|| Failed::because(balancer.waits_for())),
+        }
+    }
+
+    /// Which replica it was.
+    pub fn blame(&self, served_by: Option<&HeaderValue>) -> Blame {
+        let instance = served_by.and_then(|by| by.to_str().ok()).and_then(|by| by.split_once('/'));
+        Blame { replica: self.replica, instance: instance.map(|(_, instance)| instance.to_owned()) }
+    }
+}
+
+/// A call that failed.
+pub(super) struct Failed {
+    pub cause: Cause,
+    pub next_try: Option<Instant>,
+    pub pushback: Pushback,
+    pub served_by: Option<HeaderValue>,
+}
+
+impl Failed {
+    pub fn because(cause: Cause) -> Self {
+        Failed { cause, next_try: None, pushback: Pushback::default(), served_by: None }
+    }
+
+    pub fn of(status: &Status, connection: &Connection, deadline: Deadline, set_by: SetBy) -> Self {
+        let own = match set_by {
+            SetBy::Caller => Cause::Deadline,
+            SetBy::Cap => Cause::Timeout,
+        };
+        let gave_up = |cause: Cause| matches!(cause.code(), Code::DeadlineExceeded | Code::Cancelled);
+        let cause = match Cause::of(status) {
+            Cause::Timeout => own,
+            cause @ Cause::Answered(_) if gave_up(cause) && deadline.remaining() <= SAME_MOMENT => own,
+            // The connection knows better how it ended, unless it was we who ended it.
+            Cause::ConnectionLost("closed") => connection.end().unwrap_or(Cause::ConnectionLost("closed")),
+            cause => cause,
+        };
+        let next_try = cause.soon_worth_a_retry().then(|| Instant::now() + FIRST_PAUSE);
+        let headers = status.metadata().as_ref();
+        Failed { cause, next_try, pushback: Pushback::read(headers), served_by: served_by(headers) }
+    }
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        Failed { next_try: Some(failure.next_try), ..Self::because(failure.cause) }
+    }
+}
+
+/// Who answered, by the peer's word; what does not look like it is left out.
+pub(super) fn served_by(headers: &HeaderMap) -> Option<HeaderValue> {
+    let plausible = |value: &&HeaderValue| value.len() <= 256 && value.to_str().is_ok();
+    headers.get(SERVED_BY).filter(plausible).cloned()
+}

@@ -1,0 +1,144 @@
+//! What a server may be told: plain values, each with a default.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::ensure;
+use rand::RngExt as _;
+
+use crate::layers::FaultConfig;
+
+/// The largest message that gRPC's frame can hold, in bytes.
+const LARGEST_MESSAGE: u64 = u32::MAX as u64;
+
+/// The limits of a server, and who it says it is.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ServerConfig {
+    /// How long a drain waits for calls in flight before it cuts them.
+    pub drain_timeout: Duration,
+    /// How long to keep serving after a drain was asked for while health says NOT_SERVING.
+    pub lame_duck: Duration,
+    /// The largest request message in bytes, also of what comes out of a compressed one. Above 4 MiB the generated server needs
+    /// `.max_decoding_message_size(usize::MAX)`, for tonic has a limit of its own there.
+    pub max_message_size: usize,
+    /// Calls at once in the process; one more is refused at once. Health and reflection do not count, a stream counts until its end.
+    pub max_concurrent_calls: usize,
+    /// Connections at once; one more is closed at once.
+    pub max_connections: usize,
+    /// A connection without a call for this long gets GOAWAY.
+    pub max_connection_idle: Duration,
+    /// A connection of this age, a tenth more or less, gets GOAWAY: open streams finish, other calls have the drain timeout.
+    pub max_connection_age: Duration,
+    /// Threads that serve; `None` is one a core.
+    pub workers: Option<usize>,
+    /// The name of the process in `served-by`: 1 to 128 visible ASCII characters, none of them `,`, `/` or `"`. `None` is
+    /// `$POD_NAME`, else host name and process id.
+    pub instance: Option<String>,
+    /// Whether callers are told which services and methods there are.
+    pub reflection: bool,
+    /// Whether errors over gRPC carry their origin and other details (`grpc-status-details-bin`).
+    pub error_details: bool,
+    /// Which faults it takes part in.
+    pub faults: FaultConfig,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        ServerConfig {
+            drain_timeout: Duration::from_secs(10),
+            lame_duck: Duration::ZERO,
+            max_message_size: 64 * 1024,
+            max_concurrent_calls: 1024,
+            max_connections: 10_000,
+            max_connection_idle: Duration::from_secs(5 * 60),
+            max_connection_age: Duration::from_secs(30 * 60),
+            workers: None,
+            instance: None,
+            reflection: true,
+            error_details: true,
+            faults: FaultConfig::default(),
+        }
+    }
+}
+
+impl ServerConfig {
+    /// Errors: one sentence that says which value cannot be, and what can.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        let size = u64::try_from(self.max_message_size).unwrap_or(u64::MAX);
+        ensure!(size <= LARGEST_MESSAGE, "max_message_size is {size} bytes; a gRPC message is below 4 GiB");
+        ensure!(self.max_connections > 0, "max_connections is 0: no caller could connect; take 1 or more");
+        ensure!(self.workers != Some(0), "workers is 0: a server needs a thread to serve on; take 1 or more");
+        ensure!(!self.max_connection_age.is_zero(), "max_connection_age is 0: no connection could have a call");
+        ensure!(!self.max_connection_idle.is_zero(), "max_connection_idle is 0: no connection could have a call");
+        if let Some(name) = &self.instance {
+            instance_name(name)
+                .map_err(|expected| anyhow::anyhow!("the instance name {name:?} cannot be a header; {expected}"))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn instance(&self) -> Arc<str> {
+        let given =
+            self.instance.clone().or_else(|| std::env::var("POD_NAME").ok().filter(|name| instance_name(name).is_ok()));
+        given.map_or_else(
+            || {
+                let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+                format!("{host}-{}", std::process::id()).into()
+            },
+            Arc::from,
+        )
+    }
+
+    pub(super) fn workers(&self) -> usize {
+        self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+    }
+
+    pub(super) fn lifetime(&self) -> Lifetime {
+        Lifetime { idle: self.max_connection_idle, age: self.max_connection_age, grace: self.drain_timeout }
+    }
+}
+
+/// A name that can stand in `served-by`. Errors: what would be one.
+pub(crate) fn instance_name(text: &str) -> Result<String, String> {
+    let plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b',' | b'/' | b'"');
+    let valid = (1..=128).contains(&text.len()) && text.bytes().all(plain);
+    if valid { Ok(text.to_owned()) } else { Err("expected 1 to 128 letters, digits or .-_: without spaces".into()) }
+}
+
+/// How long a connection may live.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetime {
+    /// Without a call.
+    pub idle: Duration,
+    /// In all.
+    pub age: Duration,
+    /// For the calls that it has, once it is as old as that; streams may take longer.
+    pub grace: Duration,
+}
+
+impl Lifetime {
+    /// A tenth more or less of age, so that connections of one moment do not all go in another (gRFC A9).
+    pub(super) fn with_jitter(self) -> Self {
+        Lifetime { age: self.age.mul_f64(rand::rng().random_range(0.9..1.1)), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_which_value_cannot_be_and_what_can() {
+        assert!(ServerConfig::default().check().is_ok());
+        for (config, sentence) in [
+            (ServerConfig { workers: Some(0), ..ServerConfig::default() }, "workers is 0"),
+            (ServerConfig { max_connections: 0, ..ServerConfig::default() }, "max_connections is 0"),
+            (ServerConfig { max_message_size: usize::MAX, ..ServerConfig::default() }, "a gRPC message is below 4 GiB"),
+            (ServerConfig { instance: Some("a b".into()), ..ServerConfig::default() }, "expected 1 to 128 letters"),
+            (ServerConfig { max_connection_age: Duration::ZERO, ..ServerConfig::default() }, "max_connection_age is 0"),
+        ] {
+            let error = config.check().unwrap_err().to_string();
+            assert!(error.contains(sentence), "{error}");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! How many frames a peer may send that only cost the server, weighed against answers.
+//!
+//! Every flood of HTTP/2 frames looks the same from here: PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA, CONTINUATION,
+//! streams reset at once by the peer (rapid reset) or by the server for the peer's mistakes (MadeYouReset).
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::frames::{DATA, END_STREAM, HEADERS, Head, RST_STREAM};
+
+/// The most frames of this kind at once. A process that was frozen for a moment comes back to a thousand calls that were given up
+/// meanwhile, and its caller is no attacker.
+const BURST: u32 = 2_000;
+/// One frame is earned back in this time: 1,000 a second are sustainable. An attacker sends a hundred times as many.
+const ONE_MORE: Duration = Duration::from_millis(1);
+/// Above this number a peer is read slowly as long as it goes on with them, so that others do not notice what it costs.
+const SUSPECT: u32 = BURST / 10;
+/// What one frame of an answer pays for: a caller may update windows, PING to measure the bandwidth, and cancel.
+const ANSWER: u32 = 2;
+
+/// More than a peer may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Flood;
+
+/// How a peer is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Pace {
+    /// As quickly as it sends.
+    Free,
+    /// Little at a time, with pauses.
+    Slow,
+}
+
+/// What is left to a peer.
+#[derive(Debug)]
+pub(super) struct FloodBudget {
+    spent: u32,
+    /// Up to when time has paid.
+    paid: Instant,
+}
+
+impl FloodBudget {
+    pub fn new(now: Instant) -> Self {
+        FloodBudget { spent: 0, paid: now }
+    }
+
+    /// A frame of the peer's. Returns how to read on.
+    pub fn received(&mut self, head: Head, now: Instant) -> Result<Pace, Flood> {
+        if is_useful(head) {
+            return Ok(Pace::Free);
+        }
+        self.spend(now)?;
+        Ok(if self.spent > SUSPECT { Pace::Slow } else { Pace::Free })
+    }
+
+    /// A frame of the server's.
+    pub fn sent(&mut self, head: Head, now: Instant) -> Result<(), Flood> {
+        match head.kind {
+            RST_STREAM => return self.spend(now),
+            DATA | HEADERS => self.spent = self.spent.saturating_sub(ANSWER),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn spend(&mut self, now: Instant) -> Result<(), Flood> {
+        self.spent += 1;
+        // Looked at only here: most connections never come so far.
+        if self.spent > SUSPECT {
+            self.earn(now);
+        }
+        if self.spent > BURST { Err(Flood) } else { Ok(()) }
+    }
+
+    fn earn(&mut self, now: Instant) {
+        let earned = now.duration_since(self.paid).as_nanos() / ONE_MORE.as_nanos();
+        match u32::try_from(earned) {
+            Ok(earned) if earned < self.spent => {
+                self.spent -= earned;
+                // What is left of a millisecond counts the next time.
+                self.paid += ONE_MORE * earned;
+            }
+            _ => (self.spent, self.paid) = (0, now),
+        }
+    }
+}
+
+/// The begin of a call, and what it brings along.
+fn is_useful(head: Head) -> bool {
+    match head.kind {
+        HEADERS => true,
+        DATA => head.length > 0 || head.has(END_STREAM),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frames::{CONTINUATION, GOAWAY, SETTINGS};
+
+    fn head(kind: u8) -> Head {
+        Head { length: 0, kind, flags: 0, stream: 1 }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_used_up_by_any_frame_that_is_no_call() {
+        let now = Instant::now();
+        let (priority, ping, window_update, unknown) = (2, 6, 8, 99);
+        for kind in [DATA, priority, RST_STREAM, SETTINGS, ping, GOAWAY, window_update, CONTINUATION, unknown] {
+            let mut budget = FloodBudget::new(now);
+            for sent in 0..BURST {
+                let pace = if sent < SUSPECT { Pace::Free } else { Pace::Slow };
+                assert_eq!(budget.received(head(kind), now), Ok(pace), "kind {kind} after {sent}");
+            }
+            assert_eq!(budget.received(head(kind), now), Err(Flood), "kind {kind}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_used_up_by_resets_that_the_peer_makes_the_server_send() {
+        let now = Instant::now();
+        let mut budget = FloodBudget::new(now);
+        assert!((0..BURST).all(|_| budget.sent(head(RST_STREAM), now).is_ok()));
+        assert_eq!(budget.sent(head(RST_STREAM), now), Err(Flood));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slows_a_peer_down_until_time_or_answers_have_paid() {
+        let now = Instant::now();
+        let (ping, mut budget) = (head(6), FloodBudget::new(now));
+        assert!((0..SUSPECT).all(|_| budget.received(ping, now) == Ok(Pace::Free)));
+        assert_eq!(budget.received(ping, now), Ok(Pace::Slow));
+        assert_eq!(budget.received(head(HEADERS), now), Ok(Pace::Free), "a call");
+        assert_eq!(budget.sent(head(HEADERS), now), Ok(()));
+        assert_eq!(budget.received(ping, now), Ok(Pace::Free));
+        assert!((0..SUSPECT).all(|_| budget.received(ping, now) == Ok(Pace::Slow)));
+        // Two thirds of a millisecond each, of which nothing gets lost.
+        let passed = ONE_MORE * 2 / 3;
+        assert!((1..=SUSPECT).all(|n| budget.received(ping, now + passed * n).is_ok()));
+        assert_eq!(budget.spent, 3 * SUSPECT - SUSPECT * 2 / 3);
+        assert_eq!(budget.received(ping, now + ONE_MORE * 3 * SUSPECT), Ok(Pace::Free));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_not_used_up_by_calls_nor_by_what_goes_with_them() {
+        let now = Instant::now();
+        let mut budget = FloodBudget::new(now);
+        let window_update = head(8);
+        for _ in 0..10 * BURST {
+            for _ in 0..6 {
+                assert_eq!(budget.received(window_update, now), Ok(Pace::Free));
+            }
+            for kind in [HEADERS, DATA, HEADERS] {
+                assert_eq!(budget.sent(head(kind), now), Ok(()));
+            }
+            let message = Head { length: 5, ..head(DATA) };
+            let end = Head { flags: END_STREAM, ..head(DATA) };
+            for frame in [head(HEADERS), message, end] {
+                assert_eq!(budget.received(frame, now), Ok(Pace::Free));
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_paid_by_time() {
+        let began = Instant::now();
+        let mut budget = FloodBudget::new(began);
+        let ping = head(6);
+        // A PING every millisecond for as long as a connection lives.
+        for at in 0..10 * BURST {
+            assert!(budget.received(ping, began + ONE_MORE * at).is_ok(), "after {at}");
+        }
+        let later = began + ONE_MORE * 20 * BURST;
+        assert!((0..BURST).all(|_| budget.received(ping, later).is_ok()));
+    }
+}

@@ -1,0 +1,203 @@
+//! The server's end of a byte stream. It notes what goes over it, for hyper shows none of that, reads a peer slowly that sends many
+//! frames which are no calls, and ends where the peer floods.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Sleep, sleep},
+};
+
+use super::{calls::Calls, flood::Pace};
+use crate::frames::GOAWAY;
+
+/// GOAWAY's word for a flood. Source: RFC 9113, 7.
+const ENHANCE_YOUR_CALM: u32 = 11;
+
+/// What is read, in bytes, before other connections of the worker have a turn. In it are some two hundred calls at most: hyper
+/// starts all that have come before it lets go of the thread.
+const TURN: usize = 16 * 1024;
+/// What is read at a time, in bytes, of a peer whose flood budget runs low, and the pause between two reads: some fifty calls at
+/// most, which take a fraction of that time.
+const SLOW_READ: usize = 1536;
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Above TLS, below hyper.
+pub(super) struct ServerIo<IO> {
+    io: IO,
+    calls: Arc<Calls>,
+    /// Read in this turn.
+    read: usize,
+    /// The peer is read slowly, and this is the time between two reads.
+    pause: Option<Pin<Box<Sleep>>>,
+    flooded: bool,
+}
+
+impl<IO: AsyncWrite + Unpin> ServerIo<IO> {
+    pub fn new(io: IO, calls: Arc<Calls>) -> Self {
+        ServerIo { io, calls, read: 0, pause: None, flooded: false }
+    }
+
+    fn wrote<'a>(&mut self, bytes: impl Iterator<Item = &'a [u8]>, result: &Poll<io::Result<usize>>) {
+        let taken = if let Poll::Ready(Ok(taken)) = result { *taken } else { 0 };
+        self.flooded |= self.calls.wrote(bytes, taken, result.is_ready()).is_err();
+    }
+
+    /// The end of a peer that floods. It is told why, if its connection takes that at once.
+    fn end(&mut self, cx: &mut Context<'_>) -> io::Error {
+        if let Some(last_stream) = self.calls.last_stream() {
+            let head = [0, 0, 8, GOAWAY, 0, 0, 0, 0, 0];
+            let goaway = [&head[..], &last_stream.to_be_bytes(), &ENHANCE_YOUR_CALM.to_be_bytes()].concat();
+            let _ = Pin::new(&mut self.io).poll_write(cx, &goaway);
+        }
+        io::Error::other("the peer floods")
+    }
+}
+
+impl<IO: AsyncRead + Unpin> ServerIo<IO> {
+    /// Reads what there is, or a little of it.
+    fn poll_some(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.pause.is_none() {
+            return Pin::new(&mut self.io).poll_read(cx, buf);
+        }
+        let mut part = ReadBuf::new(buf.initialize_unfilled_to(SLOW_READ.min(buf.remaining())));
+        ready!(Pin::new(&mut self.io).poll_read(cx, &mut part))?;
+        let length = part.filled().len();
+        buf.advance(length);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for ServerIo<IO> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.read >= TURN {
+            self.read = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if let Some(pause) = &mut self.pause {
+            ready!(pause.as_mut().poll(cx));
+        }
+        let before = buf.filled().len();
+        let Poll::Ready(read) = self.poll_some(cx, buf) else {
+            self.read = 0;
+            return Poll::Pending;
+        };
+        read?;
+        let bytes = &buf.filled()[before..];
+        self.read += bytes.len();
+        let pace = if bytes.is_empty() { Ok(Pace::Free) } else { self.calls.read(bytes) };
+        self.pause = (pace == Ok(Pace::Slow)).then(|| Box::pin(sleep(PAUSE)));
+        self.flooded |= pace.is_err();
+        Poll::Ready(if self.flooded { Err(self.end(cx)) } else { Ok(()) })
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> AsyncWrite for ServerIo<IO> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.wrote(std::iter::once(buf), &result);
+        result
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.wrote(bufs.iter().map(|buf| &**buf), &result);
+        result
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        task::Wake,
+    };
+
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt, duplex},
+        time::Instant,
+    };
+
+    use super::*;
+    use crate::frames::{END_HEADERS, HEADERS};
+
+    #[tokio::test]
+    async fn lets_others_have_a_turn_however_much_there_is_to_read() {
+        let (mut peer, server) = duplex(4 * TURN);
+        peer.write_all(&vec![0; 3 * TURN]).await.unwrap();
+        let mut io = ServerIo::new(server, Arc::new(Calls::new()));
+        let wakes = Arc::new(Wakes::default());
+        let waker = wakes.clone().into();
+        let mut reads = || {
+            let mut room = vec![0; TURN];
+            Pin::new(&mut io).poll_read(&mut Context::from_waker(&waker), &mut ReadBuf::new(&mut room)).is_ready()
+        };
+        assert!(reads());
+        assert!(!reads());
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+        assert!(reads());
+    }
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reads_little_at_a_time_of_a_peer_that_floods() {
+        let ping = [0, 0, 8, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let hello = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+        let (mut peer, server) = duplex(4 * TURN);
+        peer.write_all(&[&hello[..], &ping.repeat(600)].concat()).await.unwrap();
+        let mut io = ServerIo::new(server, Arc::new(Calls::new()));
+        let mut room = [0; TURN / 4];
+        let (began, mut reads) = (Instant::now(), Vec::new());
+        for _ in 0..3 {
+            reads.push((io.read(&mut room).await.unwrap(), began.elapsed()));
+        }
+        // After the first 4 KiB it is known what comes.
+        let then = |pauses| (SLOW_READ, PAUSE * pauses);
+        assert_eq!(reads, [(TURN / 4, Duration::ZERO), then(1), then(2)]);
+    }
+
+    #[tokio::test]
+    async fn notes_of_a_frame_what_the_peer_took_and_not_what_was_offered() {
+        let calls = Arc::new(Calls::new());
+        calls.read(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+        let (mut peer, server) = duplex(5);
+        let mut io = ServerIo::new(server, calls.clone());
+        let headers = [0, 0, 1, HEADERS, END_HEADERS, 0, 0, 0, 1, 0x88];
+        assert_eq!(io.write(&headers).await.unwrap(), 5);
+        assert_eq!(calls.unfinished(), 0);
+        peer.read_exact(&mut [0; 5]).await.unwrap();
+        io.write_all(&headers[5..]).await.unwrap();
+        assert_eq!(calls.unfinished(), 1);
+    }
+}
