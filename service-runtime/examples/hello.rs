@@ -3,11 +3,12 @@
 //!     cargo run -p service-runtime --features cli --example hello -- --listen 127.0.0.1:8090
 //!     curl 'http://127.0.0.1:8090/hello?name=you'
 
-mod generated;
+#[path = "generated/hello.rs"]
+mod hello;
 
 use std::{net::SocketAddr, process::ExitCode};
 
-use generated::hello::{DESCRIPTORS, HelloReply, HelloRequest, greeter_server};
+use hello::{DESCRIPTORS, HelloReply, HelloRequest, greeter_server};
 use service_runtime::{Identity, Server, Services, Shutdown, cli, json::Route};
 use tonic::{Request, Response, Status};
 

@@ -27,6 +27,11 @@
 //! - 1 [`status`]: causes → codes → HTTP, the contract as tables
 //! - 0 [`identity`], [`deadline`], [`shutdown`], [`process`], `methods`, `grpc` (framing), `frames` (HTTP/2's), `generated`
 
+#![cfg_attr(
+    not(all(feature = "client", feature = "server")),
+    allow(dead_code, unused_imports, clippy::allow_attributes, reason = "each half uses its part of what both know")
+)]
+
 pub mod context;
 pub mod deadline;
 pub mod identity;

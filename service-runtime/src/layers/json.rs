@@ -30,10 +30,17 @@ pub struct Route {
     method: String,
     uri: Uri,
     probe: bool,
-    request: Box<dyn Fn(&Query) -> Vec<u8> + Send + Sync>,
-    reply: Box<dyn Fn(&[u8]) -> Reply + Send + Sync>,
-    failure: Box<dyn Fn(&Failure) -> Option<Value> + Send + Sync>,
+    request: Box<MakeRequest>,
+    reply: Box<MakeBody>,
+    failure: Box<MakeFailure>,
 }
+
+/// The encoded request message for a query.
+type MakeRequest = dyn Fn(&Query) -> Vec<u8> + Send + Sync;
+/// HTTP status and body for an encoded reply.
+type MakeBody = dyn Fn(&[u8]) -> Reply + Send + Sync;
+/// The body for a failure.
+type MakeFailure = dyn Fn(&Failure) -> Option<Value> + Send + Sync;
 
 /// What a route makes of an encoded reply: the HTTP status and the body.
 type Reply = Result<(StatusCode, Value), DecodeError>;

@@ -158,11 +158,12 @@ impl http_body::Body for Stream {
                 Ok(None) => {}
             }
             match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => self.bytes.extend_from_slice(&data),
-                    // A request has no trailers in gRPC.
-                    Err(_) => {}
-                },
+                Some(Ok(frame)) => {
+                    // What else there may be is trailers, which a request does not have in gRPC.
+                    if let Ok(data) = frame.into_data() {
+                        self.bytes.extend_from_slice(&data);
+                    }
+                }
                 Some(Err(status)) => return Poll::Ready(Some(Err(status))),
                 None if self.bytes.is_empty() => return Poll::Ready(None),
                 None => return Poll::Ready(Some(Err(self.fail(&Wrong::CutShort)))),

@@ -21,6 +21,7 @@ impl Services {
     }
 
     /// Adds a generated server, such as `GreeterServer::new(Greeter)`. One name can be added once: the start fails otherwise.
+    #[expect(clippy::should_implement_trait, reason = "services are added, and there is no sum of them")]
     pub fn add<S>(mut self, service: S) -> Self
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>,

@@ -46,7 +46,7 @@ fn upstream() -> WorkerUpstream {
     };
     WorkerUpstream {
         identity: service_b(),
-        peer: peer.clone(),
+        peer,
         url: endpoint.to_string(),
         cap: Duration::from_secs(2),
         max_message: 1024,
