@@ -1,5 +1,4 @@
 //! The generated code that is committed is what its `.proto` gives today. With `GENERATE=1` in the environment it is written anew.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{env, fs, path::Path};
 
