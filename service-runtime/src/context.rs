@@ -39,10 +39,10 @@ struct Inner {
 }
 
 /// What a handler's call to a peer came to, for the log line and the response headers of its own call.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct PeerCall {
     /// Where it went.
-    pub url: String,
+    pub url: Arc<str>,
     /// The time the peer was given.
     pub timeout: Duration,
     /// Whether a request went out to it.

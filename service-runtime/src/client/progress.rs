@@ -1,6 +1,6 @@
 //! How far a call has come, and how its attempts failed.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
@@ -37,6 +37,8 @@ pub(super) struct Progress {
     pub tried: Vec<SocketAddr>,
     /// Who has, or had, the last attempt.
     pub replica: Option<SocketAddr>,
+    /// Where that is, for the log.
+    pub url: Option<Arc<str>>,
 }
 
 pub(super) struct Last {
@@ -49,6 +51,7 @@ impl Progress {
         self.sent += 1;
         self.sending = true;
         self.replica = Some(replica.endpoint.address);
+        self.url = Some(replica.url.clone());
     }
 
     /// The connection was gone before the request was on it.

@@ -30,6 +30,8 @@ const FAIR_CHANCE: Duration = Duration::from_millis(100);
 pub(super) struct Replica {
     pub peer: Peer,
     pub endpoint: Endpoint,
+    /// For the log of each call.
+    pub url: Arc<str>,
     pub subchannel: Subchannel,
     pub in_flight: AtomicUsize,
     pub outlier: Arc<Outlier>,
@@ -55,8 +57,7 @@ impl Replica {
     fn note(&self, failed: bool) {
         self.outlier.note(failed);
         if let Some(time) = failed.then(|| self.outliers.judge(&self.outlier)).flatten() {
-            let url = self.endpoint.to_string();
-            warn!(peer = self.peer.name(), state = "ejected", for_ms = millis(time), url);
+            warn!(peer = self.peer.name(), state = "ejected", for_ms = millis(time), url = &*self.url);
         }
     }
 }

@@ -121,6 +121,7 @@ impl Replicas {
         let outlier = outliers.of(endpoint.address);
         Replica {
             peer: peer.clone(),
+            url: endpoint.to_string().into(),
             endpoint,
             subchannel,
             in_flight: AtomicUsize::default(),

@@ -106,7 +106,7 @@ impl Upstream {
         WorkerUpstream {
             identity: place.identity.clone(),
             peer: self.peer.clone(),
-            url: config.targets.first().map(Target::to_string).unwrap_or_default(),
+            url: config.targets.first().map(Target::to_string).unwrap_or_default().into(),
             cap: config.timeout,
             max_message: config.max_message_size,
             retry_attempts: u32::try_from(config.retry_attempts).unwrap_or(u32::MAX),
@@ -122,7 +122,7 @@ pub struct WorkerUpstream {
     pub(super) identity: Identity,
     pub(super) peer: Peer,
     /// What the log calls the peer before a replica is known.
-    pub(super) url: String,
+    pub(super) url: Arc<str>,
     pub(super) cap: Duration,
     pub(super) max_message: usize,
     pub(super) retry_attempts: u32,
@@ -270,13 +270,15 @@ impl WorkerUpstream {
             Ok(response) => served_by(response.metadata().as_ref()),
             Err(failed) => failed.served_by.clone(),
         };
-        let url = progress.replica.map_or_else(|| self.url.clone(), |address| format!("http://{address}"));
-        let authority = url.trim_start_matches("http://");
-        let cause = result.as_ref().err().map(|failed| match failed.cause {
-            cause @ (Cause::Unreachable(_) | Cause::Unresolved | Cause::NotGrpc(_)) => {
-                format!("connect {authority}: {cause}")
+        let url = progress.url.clone().unwrap_or_else(|| self.url.clone());
+        let cause = result.as_ref().err().map(|failed| {
+            let authority = url.trim_start_matches("http://");
+            match failed.cause {
+                cause @ (Cause::Unreachable(_) | Cause::Unresolved | Cause::NotGrpc(_)) => {
+                    format!("connect {authority}: {cause}")
+                }
+                cause => format!("{authority}: {cause}"),
             }
-            cause => format!("{authority}: {cause}"),
         });
         context.call.note(PeerCall {
             cause,

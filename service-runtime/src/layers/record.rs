@@ -239,7 +239,7 @@ impl Entry {
                     code = code_name(text.code),
                     http = http.as_u16(),
                     reason,
-                    url = peer_call.map(|peer| peer.url.as_str()),
+                    url = peer_call.map(|peer| &*peer.url),
                     timeout_ms = peer_call.map(|peer| millis(peer.timeout)),
                     attempts = peer_call.map(|peer| peer.attempts),
                     cause = peer_call.and_then(|peer| peer.cause.as_deref()),

@@ -47,7 +47,7 @@ fn upstream() -> WorkerUpstream {
     WorkerUpstream {
         identity: service_b(),
         peer,
-        url: endpoint.to_string(),
+        url: endpoint.to_string().into(),
         cap: Duration::from_secs(2),
         max_message: 1024,
         retry_attempts: 3,
