@@ -3,20 +3,20 @@
 /// The beginning of each frame. Source: RFC 9113, 4.1.
 const HEAD: usize = 9;
 
-pub(crate) const DATA: u8 = 0;
-pub(crate) const HEADERS: u8 = 1;
-pub(crate) const RST_STREAM: u8 = 3;
-pub(crate) const SETTINGS: u8 = 4;
-pub(crate) const GOAWAY: u8 = 7;
-pub(crate) const CONTINUATION: u8 = 9;
+pub const DATA: u8 = 0;
+pub const HEADERS: u8 = 1;
+pub const RST_STREAM: u8 = 3;
+pub const SETTINGS: u8 = 4;
+pub const GOAWAY: u8 = 7;
+pub const CONTINUATION: u8 = 9;
 
-pub(crate) const ACK: u8 = 1;
-pub(crate) const END_STREAM: u8 = 1;
-pub(crate) const END_HEADERS: u8 = 4;
+pub const ACK: u8 = 1;
+pub const END_STREAM: u8 = 1;
+pub const END_HEADERS: u8 = 4;
 
 /// What a frame says of itself before its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Head {
+pub struct Head {
     /// Of the payload, in bytes.
     pub length: usize,
     pub kind: u8,
@@ -32,7 +32,7 @@ impl Head {
 
 /// What comes along the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub enum Step {
     /// The first byte of a frame.
     Begins,
     Head(Head),
@@ -40,7 +40,7 @@ pub(crate) enum Step {
 
 /// Where in the stream we are.
 #[derive(Debug, Default)]
-pub(crate) struct Frames {
+pub struct Frames {
     head: [u8; HEAD],
     filled: usize,
     payload_left: usize,

@@ -28,6 +28,10 @@
 //! - 0 [`identity`], [`deadline`], [`shutdown`], [`process`], `methods`, `grpc` (framing), `frames` (HTTP/2's), `generated`
 
 #![cfg_attr(
+    feature = "harness",
+    allow(missing_docs, clippy::allow_attributes, reason = "its insides are not for users")
+)]
+#![cfg_attr(
     not(all(feature = "client", feature = "server")),
     allow(dead_code, unused_imports, clippy::allow_attributes, reason = "each half uses its part of what both know")
 )]
@@ -52,6 +56,9 @@ pub mod server;
 
 mod frames;
 mod grpc;
+
+#[cfg(feature = "harness")]
+pub mod harness;
 
 #[cfg(feature = "server")]
 mod generated;

@@ -9,13 +9,14 @@ use std::{
 };
 
 /// From the ground up; the modules of a floor know nothing of each other.
-const FLOORS: [&[&str]; 6] = [
+const FLOORS: [&[&str]; 7] = [
     &["deadline", "frames", "generated", "grpc", "identity", "methods", "process", "shutdown"],
     &["status"],
     &["context", "origin", "telemetry"],
     &["client", "layers"],
     &["server"],
     &["cli"],
+    &["harness"],
 ];
 
 /// A file, by its module path without the crate: `["server", "wire"]`.

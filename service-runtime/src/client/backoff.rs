@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 /// The first pause, and how it grows; each is ± 20 % so that many clients do not come at the same moment.
-pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(200);
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const GROWTH: f64 = 1.6;
 const JITTER: f64 = 0.2;
 const LONGEST: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ impl Backoff {
     }
 
     /// The same with another source of chance, such as one that can be repeated.
-    pub(super) fn drawn_from(max: Duration, random: StdRng) -> Self {
+    pub(crate) fn drawn_from(max: Duration, random: StdRng) -> Self {
         Backoff { next: FIRST_PAUSE.min(max), max, random }
     }
 

@@ -14,7 +14,7 @@ use super::{
 use crate::status::Cause;
 
 /// The replicas of a peer as one worker sees them. Dropped, it stops connecting and looking up.
-pub(super) struct Balancer {
+pub(crate) struct Balancer {
     replicas: Arc<Replicas>,
     task: AbortHandle,
 }
@@ -29,7 +29,7 @@ impl Balancer {
     }
 
     /// Replicas that are there from the start to the end, each reached in its own way.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "harness"))]
     pub fn of<D: super::Dial>(
         config: ReplicaConfig,
         replicas: impl IntoIterator<Item = (D, super::Endpoint, super::Backoff)>,

@@ -9,7 +9,7 @@ const CALLS_A_RETRY: u32 = 10;
 
 /// Attempts stay below 1.10 × calls + 10 in any ten seconds, over all workers.
 #[derive(Debug, Default)]
-pub(super) struct RetryBudget {
+pub(crate) struct RetryBudget {
     calls: Window,
     retries: Window,
 }

@@ -58,7 +58,7 @@ impl Service<Request<Body>> for Checked {
 }
 
 /// The answer as tonic can take it: one message, and a status that is there.
-pub(crate) async fn check(answer: Response<Body>, max_message: usize) -> Result<Response<Full<Bytes>>, Status> {
+pub async fn check(answer: Response<Body>, max_message: usize) -> Result<Response<Full<Bytes>>, Status> {
     let (mut head, body) = answer.into_parts();
     // Where there is a status it wins, over HTTP's too, and nobody waits for what may follow a failure.
     let early = status_of(&head.headers);

@@ -7,7 +7,7 @@
 pub mod connection;
 
 mod backoff;
-mod balancer;
+pub(crate) mod balancer;
 mod budget;
 pub(crate) mod check;
 mod dial;
@@ -16,11 +16,11 @@ mod outlier;
 mod peer_log;
 mod progress;
 mod replica;
-mod replicas;
+pub(crate) mod replicas;
 mod resolver;
 pub(crate) mod retry;
 mod subchannel;
-mod subset;
+pub(crate) mod subset;
 mod target;
 mod upstream;
 mod window;

@@ -25,11 +25,11 @@ const LONGEST: Duration = Duration::from_secs(300);
 
 /// Every replica that this process calls.
 #[derive(Debug, Default)]
-pub(super) struct Outliers(Mutex<HashMap<SocketAddr, Weak<Outlier>>>);
+pub(crate) struct Outliers(Mutex<HashMap<SocketAddr, Weak<Outlier>>>);
 
 /// How one replica does.
 #[derive(Debug)]
-pub(super) struct Outlier {
+pub(crate) struct Outlier {
     since: Instant,
     failed_in_a_row: AtomicU32,
     calls: Window,

@@ -17,7 +17,7 @@ const REMEMBERED: usize = 4096;
 
 /// What has been said of the replicas of one peer.
 #[derive(Debug, Default)]
-pub(super) struct PeerLog(Mutex<HashMap<SocketAddr, ReplicaLog>>);
+pub(crate) struct PeerLog(Mutex<HashMap<SocketAddr, ReplicaLog>>);
 
 #[derive(Debug)]
 struct ReplicaLog {
@@ -29,7 +29,7 @@ struct ReplicaLog {
 }
 
 /// A worker that is connected, until it is dropped.
-pub(super) struct Ready<'a> {
+pub(crate) struct Ready<'a> {
     log: &'a PeerLog,
     address: SocketAddr,
 }

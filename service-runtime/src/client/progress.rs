@@ -22,7 +22,7 @@ const SAME_MOMENT: Duration = Duration::from_millis(10);
 
 /// How far a call has come; decides what a passed deadline means, and what the next attempt is.
 #[derive(Default)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     pub begun: bool,
     /// Attempts that went out.
     pub sent: u32,
@@ -41,7 +41,7 @@ pub(super) struct Progress {
     pub url: Option<Arc<str>>,
 }
 
-pub(super) struct Last {
+pub(crate) struct Last {
     pub failed: Failed,
     pub transparent: bool,
 }
@@ -101,7 +101,7 @@ impl Progress {
 }
 
 /// A call that failed.
-pub(super) struct Failed {
+pub(crate) struct Failed {
     pub cause: Cause,
     pub next_try: Option<Instant>,
     pub pushback: Pushback,
@@ -139,7 +139,7 @@ impl From<Failure> for Failed {
 }
 
 /// Who answered, by the peer's word; what does not look like it is left out.
-pub(super) fn served_by(headers: &HeaderMap) -> Option<HeaderValue> {
+pub(crate) fn served_by(headers: &HeaderMap) -> Option<HeaderValue> {
     let plausible = |value: &&HeaderValue| value.len() <= 256 && value.to_str().is_ok();
     headers.get(SERVED_BY).filter(plausible).cloned()
 }

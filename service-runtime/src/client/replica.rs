@@ -27,7 +27,7 @@ use crate::{
 const FAIR_CHANCE: Duration = Duration::from_millis(100);
 
 /// One replica.
-pub(super) struct Replica {
+pub(crate) struct Replica {
     pub peer: Peer,
     pub endpoint: Endpoint,
     /// For the log of each call.
@@ -39,7 +39,7 @@ pub(super) struct Replica {
 }
 
 /// A call that a replica has: counted until it is dropped, however it ends.
-pub(super) struct Attempt {
+pub(crate) struct Attempt {
     pub replica: Arc<Replica>,
     pub connection: Connection,
     deadline: Deadline,

@@ -27,7 +27,7 @@ use super::{
 use crate::identity::Peer;
 
 /// The replicas that there are, now.
-pub(super) struct Replicas {
+pub(crate) struct Replicas {
     config: ReplicaConfig,
     set: Mutex<Arc<[Arc<Replica>]>>,
     /// What a name without an address means; `None` as long as nobody has looked it up.
@@ -39,7 +39,7 @@ pub(super) struct Replicas {
 }
 
 /// What all replicas of a peer are made with.
-pub(super) struct ReplicaConfig {
+pub(crate) struct ReplicaConfig {
     pub peer: Peer,
     /// For the byte stream, preface and SETTINGS together.
     pub connect_timeout: Duration,
@@ -50,7 +50,7 @@ pub(super) struct ReplicaConfig {
 }
 
 /// Where a call goes.
-pub(super) enum Choice {
+pub(crate) enum Choice {
     /// There.
     Ready(Arc<Replica>, Connection),
     /// As soon as a try that is under way has ended.
@@ -72,7 +72,7 @@ impl Replicas {
     }
 
     /// Replicas that are there from the start to the end, each reached in its own way.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "harness"))]
     pub fn fixed<D: Dial>(config: ReplicaConfig, replicas: impl IntoIterator<Item = (D, Endpoint, Backoff)>) -> Self {
         let all = Replicas::new(config);
         let made = replicas.into_iter().map(|(dial, endpoint, backoff)| Arc::new(all.make_by(dial, endpoint, backoff)));

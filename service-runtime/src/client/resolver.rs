@@ -18,7 +18,7 @@ const NOW_AND_THEN: Duration = Duration::from_secs(29);
 const AT_MOST: Duration = Duration::from_secs(1);
 
 /// What to look up.
-pub(super) struct Resolver {
+pub(crate) struct Resolver {
     pub targets: Vec<Target>,
     /// The longest that a lookup may take.
     pub timeout: Duration,

@@ -13,7 +13,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 
 /// What the peer says of a retry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Pushback {
+pub enum Pushback {
     /// Nothing.
     #[default]
     Silent,
@@ -34,7 +34,7 @@ impl Pushback {
 }
 
 /// How long to wait before the attempt after `attempt` (the first is 1), if there may be one.
-pub(super) fn pause(
+pub fn pause(
     cause: Cause,
     pushback: Pushback,
     (attempt, attempts): (u32, u32),

@@ -22,7 +22,7 @@ const LASTING: Duration = FIRST_PAUSE;
 
 /// How to connect.
 #[derive(Debug)]
-pub(super) struct Connect {
+pub(crate) struct Connect {
     /// For the byte stream, preface and SETTINGS together.
     pub timeout: Duration,
     /// Between two tries.
@@ -30,14 +30,14 @@ pub(super) struct Connect {
 }
 
 /// An endpoint and the connection to it. Dropped, it stops connecting; calls in flight keep their connection.
-pub(super) struct Subchannel {
+pub(crate) struct Subchannel {
     state: watch::Receiver<State>,
     task: AbortHandle,
 }
 
 /// gRPC's words for it. There is no idle state.
 #[derive(Clone)]
-pub(super) enum State {
+pub(crate) enum State {
     /// The first try since the start, or since a connection was lost: calls wait for it.
     Connecting,
     Ready(Connection),
@@ -47,7 +47,7 @@ pub(super) enum State {
 
 /// Why there is no connection, and when the next try is.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     pub cause: Cause,
     pub next_try: Instant,
 }

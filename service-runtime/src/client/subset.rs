@@ -8,7 +8,7 @@ use std::{
 
 /// Which part is this worker's.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Subset {
+pub(crate) struct Subset {
     /// The most replicas to connect to.
     pub size: usize,
     /// The number of this worker among all workers of all processes; neighbours get different parts.

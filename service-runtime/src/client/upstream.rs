@@ -119,17 +119,17 @@ impl Upstream {
 
 /// A peer as one worker sees it. Dropped, it stops connecting.
 pub struct WorkerUpstream {
-    pub(super) identity: Identity,
-    pub(super) peer: Peer,
+    pub(crate) identity: Identity,
+    pub(crate) peer: Peer,
     /// What the log calls the peer before a replica is known.
-    pub(super) url: Arc<str>,
-    pub(super) cap: Duration,
-    pub(super) max_message: usize,
-    pub(super) retry_attempts: u32,
-    pub(super) balancer: Balancer,
-    pub(super) budget: Arc<RetryBudget>,
+    pub(crate) url: Arc<str>,
+    pub(crate) cap: Duration,
+    pub(crate) max_message: usize,
+    pub(crate) retry_attempts: u32,
+    pub(crate) balancer: Balancer,
+    pub(crate) budget: Arc<RetryBudget>,
     /// For the pauses before retries.
-    pub(super) random: Mutex<StdRng>,
+    pub(crate) random: Mutex<StdRng>,
 }
 
 impl WorkerUpstream {

@@ -10,14 +10,14 @@ const SECONDS: u32 = 10;
 
 /// Two counts a second, `all` and `marked`, packed with the second that they belong to.
 #[derive(Debug)]
-pub(super) struct Window {
+pub(crate) struct Window {
     since: Instant,
     buckets: [AtomicU64; BUCKETS],
 }
 
 /// What happened within a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts {
+pub(crate) struct Counts {
     pub all: u32,
     pub marked: u32,
 }

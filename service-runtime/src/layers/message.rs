@@ -46,9 +46,11 @@ impl<S: Handle> Handle for Messages<S> {
     async fn handle(&self, request: Request<Body>) -> Response<Body> {
         let encoding = Encoding::of(request.headers());
         let is_stream = request.extensions().get::<Arc<Method>>().is_some_and(|method| method.client_streaming);
-        let request = match is_stream {
-            true => self.limits.each(encoding, request),
-            false => match self.limits.one(encoding, request).await {
+        let request = match encoding {
+            // The generated code looks at the header before it reads a byte of the body.
+            Encoding::Other => request,
+            _ if is_stream => self.limits.each(encoding, request),
+            _ => match self.limits.one(encoding, request).await {
                 Ok(request) => request,
                 Err(refusal) => return answer(self.limits.status(refusal)),
             },

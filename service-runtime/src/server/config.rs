@@ -93,7 +93,7 @@ impl ServerConfig {
         self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
     }
 
-    pub(super) fn lifetime(&self) -> Lifetime {
+    pub(crate) fn lifetime(&self) -> Lifetime {
         Lifetime { idle: self.max_connection_idle, age: self.max_connection_age, grace: self.drain_timeout }
     }
 }

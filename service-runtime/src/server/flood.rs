@@ -21,11 +21,11 @@ const ANSWER: u32 = 2;
 
 /// More than a peer may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Flood;
+pub struct Flood;
 
 /// How a peer is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Pace {
+pub enum Pace {
     /// As quickly as it sends.
     Free,
     /// Little at a time, with pauses.
@@ -34,7 +34,7 @@ pub(crate) enum Pace {
 
 /// What is left to a peer.
 #[derive(Debug)]
-pub(super) struct FloodBudget {
+pub struct FloodBudget {
     spent: u32,
     /// Up to when time has paid.
     paid: Instant,

@@ -5,17 +5,17 @@
 mod accept;
 mod calls;
 mod config;
-mod connection;
+pub(crate) mod connection;
 mod flood;
 mod health;
 mod io;
 mod listen;
 mod reflection;
 mod services;
-mod shared;
-mod stack;
-mod wire;
-mod worker;
+pub(crate) mod shared;
+pub(crate) mod stack;
+pub(crate) mod wire;
+pub(crate) mod worker;
 
 use std::{
     borrow::Cow,
@@ -45,6 +45,7 @@ pub use listen::{Listen, bind};
 pub use services::Services;
 pub use worker::{Draining, Worker};
 
+#[cfg(feature = "cli")]
 pub(crate) use config::instance_name;
 
 /// What the workers get, once the drain timeout is over, to cut what is left.
@@ -106,6 +107,15 @@ impl<A> Server<A> {
     }
 }
 
+impl<A> Server<A> {
+    /// What its workers know, and the hand that moves their phases on. Errors: a configuration that contradicts itself.
+    pub(crate) fn shared(self) -> anyhow::Result<(Shared<A>, watch::Sender<Phase>)> {
+        let Server { identity, descriptors, config, json, around } = self;
+        let (phase, phases) = Phases::new();
+        Ok((Shared::new(identity, config, descriptors, json, around, phases)?, phase))
+    }
+}
+
 impl<A: Around> Server<A> {
     /// Serves until `shutdown` asks for the drain, then drains; returns when all is over. A thread with a runtime of its own for
     /// each worker.
@@ -161,9 +171,8 @@ struct Process<A> {
 
 impl<A: Around> Process<A> {
     fn new(server: Server<A>, listen: Listen) -> anyhow::Result<(Self, watch::Sender<Phase>)> {
-        let Server { identity, descriptors, config, json, around } = server;
-        let (phase, phases) = Phases::new();
-        let shared = Arc::new(Shared::new(identity, config, descriptors, json, around, phases)?);
+        let (shared, phase) = server.shared()?;
+        let shared = Arc::new(shared);
         let listener = listen.open()?;
         let address = listener.local_addr().context("the listener has no address")?;
         // The first line of the log: before the workers have anything to say.

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What all workers of a process know; `A` are the user's layers.
-pub(crate) struct Shared<A> {
+pub struct Shared<A> {
     pub identity: Identity,
     pub instance: Arc<str>,
     pub served_by: HeaderValue,

@@ -11,16 +11,16 @@ use crate::frames::{
 };
 
 /// Streams at once on one connection.
-pub(super) const MAX_CONCURRENT_STREAMS: u32 = 100;
+pub const MAX_CONCURRENT_STREAMS: u32 = 100;
 
 /// What an HTTP/2 client says first. Source: RFC 9113, 3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Whatever a peer has begun to send, it finishes in this time: the preface and SETTINGS, headers, any frame but DATA, for
 /// which the call's own clock runs. The contract says within 10 s; half a second of it is for a busy machine.
-pub(super) const UNFINISHED: Duration = Duration::from_millis(9_500);
+pub const UNFINISHED: Duration = Duration::from_millis(9_500);
 /// An answer is taken whole in this time, and a peer that takes no byte in this time is gone.
-pub(super) const UNREAD: Duration = Duration::from_secs(10);
+pub const UNREAD: Duration = Duration::from_secs(10);
 
 /// A call that is given up after this time or later costs nothing of the flood budget: it held one of the connection's hundred places, so that there are no
 /// more than 10,000 a second of them, and they were calls. Short deadlines make many.
@@ -36,7 +36,7 @@ enum Protocol {
 
 /// One connection, both ways.
 #[derive(Debug)]
-pub(crate) struct Wire {
+pub struct Wire {
     protocol: Protocol,
     reads: Frames,
     writes: Frames,

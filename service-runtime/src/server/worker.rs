@@ -99,7 +99,7 @@ pub(super) fn here<A: Around>(
     let place = Place { identity: shared.identity.clone(), instance: shared.instance.clone(), worker: index };
     let worker = Worker { place, phases: shared.phases.clone() };
     let run = async move {
-        match build(&worker, &shared, &factory) {
+        match assemble(&shared, factory(&worker)) {
             Ok(stack) => {
                 let _ = is_ready.send(Ok(()));
                 serve(&shared, stack.into(), receiver, open).await;
@@ -129,8 +129,7 @@ pub(super) fn start<A: Around>(index: usize, shared: Arc<Shared<A>>, factory: Fa
 }
 
 /// The stack of a worker. Errors: services and descriptors that do not fit together.
-fn build<A: Around>(worker: &Worker, shared: &Shared<A>, factory: &Factory) -> anyhow::Result<Stack<A>> {
-    let services = factory(worker);
+pub(crate) fn assemble<A: Around>(shared: &Shared<A>, services: Services) -> anyhow::Result<Stack<A>> {
     let own = services.names.clone();
     let mut services = services.add(health::service(shared.identity.clone(), &own, shared.phases.clone()));
     let mut descriptors = vec![&*shared.descriptors, health::DESCRIPTORS];

@@ -10,7 +10,7 @@ pub const RPC_BEHAVIOR: HeaderName = HeaderName::from_static("rpc-behavior");
 
 /// What the `rpc-behavior` of one call asks of this service, and what of others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub struct Asked {
     /// A comma list, without the hops.
     own: String,
     /// A comma list, as it came.

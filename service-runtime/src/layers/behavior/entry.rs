@@ -27,7 +27,7 @@ impl std::str::FromStr for Behaviors {
 
 /// What to do with a call, how often, and on which instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Behavior {
+pub struct Behavior {
     pub action: Action,
     /// In percent of the calls.
     share: u8,
@@ -37,7 +37,7 @@ pub(crate) struct Behavior {
 
 /// What to do with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
+pub enum Action {
     /// Wait, then see what else is asked.
     Sleep(Duration),
     /// Never answer.
@@ -97,17 +97,17 @@ fn number<T: std::str::FromStr>(digits: &str) -> Option<T> {
 }
 
 /// The behaviors of a comma list, which may be empty; `None` where one of them cannot be read, or the list is over its bounds.
-pub(crate) fn read(list: &str) -> Option<Vec<Behavior>> {
+pub fn read(list: &str) -> Option<Vec<Behavior>> {
     if fits(list) { entries(list).map(Behavior::read).collect() } else { None }
 }
 
 /// Whether a list is within its bounds.
-pub(super) fn fits(list: &str) -> bool {
+pub fn fits(list: &str) -> bool {
     list.len() <= MAX_LENGTH && entries(list).count() <= MAX_ENTRIES
 }
 
 /// The entries of a comma list. Empty ones are none. Source: RFC 9110, 5.6.1.
-pub(super) fn entries(list: &str) -> impl Iterator<Item = &str> {
+pub fn entries(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim).filter(|entry| !entry.is_empty())
 }
 

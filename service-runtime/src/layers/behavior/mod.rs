@@ -3,8 +3,8 @@
 mod asked;
 mod entry;
 
-pub(crate) use asked::{Asked, RPC_BEHAVIOR};
+pub use asked::{Asked, RPC_BEHAVIOR};
 pub use entry::Behaviors;
-#[cfg(test)]
-pub(crate) use entry::read;
-pub(crate) use entry::{Action, Behavior};
+#[cfg(any(test, feature = "harness"))]
+pub use entry::read;
+pub use entry::{Action, Behavior};

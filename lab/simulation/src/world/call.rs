@@ -1,0 +1,88 @@
+//! A call as a service makes it, and what its caller sees.
+
+use std::{fmt, sync::Arc};
+
+use http::{HeaderMap, HeaderValue, uri::PathAndQuery};
+use tokio::time::{Instant, timeout};
+use tonic::{Response, Status, client::Grpc};
+use tonic_prost::ProstCodec;
+
+use super::{
+    allowed::{self, Set},
+    draw::Shot,
+};
+use service_runtime::{
+    client::WorkerUpstream,
+    context::{Context, REQUEST_ID},
+    deadline::Deadline,
+    harness::begin_call,
+    origin::Origin,
+    status::{Broken, Cause},
+};
+
+/// The request and its answer: the same field in both.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Echo {
+    #[prost(string, tag = "1")]
+    text: String,
+}
+
+/// What a call came to.
+pub struct Record {
+    pub number: usize,
+    pub shot: Shot,
+    pub began: Instant,
+    pub ended: Instant,
+    /// None where its caller went away first.
+    pub outcome: Option<Set>,
+    /// As its caller saw it.
+    pub seen: String,
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Record { number, shot: Shot { timeout, length, .. }, began, ended, seen, .. } = self;
+        write!(f, "call {number}, {length} bytes, timeout {timeout:?}: {seen} after {:?}", *ended - *began)
+    }
+}
+
+pub async fn call(upstream: Arc<WorkerUpstream>, number: usize, shot: Shot) -> Record {
+    let began = Instant::now();
+    let text = format!("call {number} {}", "x".repeat(shot.length));
+    let call = echo(&upstream, number, shot, text.clone());
+    let answer = match shot.cancel {
+        Some(after) => timeout(after, call).await.ok(),
+        None => Some(call.await),
+    };
+    let ended = Instant::now();
+    let (outcome, seen) = match &answer {
+        None => (None, "cancelled by its caller".to_owned()),
+        Some(Ok(answer)) if answer.get_ref().text == text => (Some(allowed::OK), "Ok".into()),
+        Some(Ok(answer)) => (Some(Set::default()), format!("another text: {answer:?}")),
+        Some(Err(status)) => seen(status),
+    };
+    Record { number, shot, began, ended, outcome, seen }
+}
+
+fn seen(status: &Status) -> (Option<Set>, String) {
+    let origin = Origin::of(status).unwrap_or_default();
+    let details = origin.details.unwrap_or_default();
+    (Some(Set::outcome(status.code(), &origin.reason)), format!("{:?} {} ({details})", status.code(), origin.reason))
+}
+
+/// As a service does it.
+async fn echo(upstream: &WorkerUpstream, number: usize, shot: Shot, text: String) -> Result<Response<Echo>, Status> {
+    // Its own would be a random one, and differ in length once it is compressed.
+    let id = HeaderValue::try_from(format!("{number:016}")).unwrap();
+    let call = begin_call(&HeaderMap::from_iter([(REQUEST_ID, id)]));
+    let context = Context { call, deadline: shot.timeout.map(Deadline::after) };
+    let answer = upstream.call(&context, Echo { text }, |channel, request| async {
+        let asked = request.get_ref().text.clone();
+        let method = PathAndQuery::from_static("/echo.v1.EchoService/Echo");
+        let mut grpc = Grpc::new(channel);
+        grpc.ready().await?;
+        let answer: Response<Echo> = grpc.unary(request, method, ProstCodec::default()).await?;
+        if answer.get_ref().text == asked { Ok(answer) } else { Err(Cause::Broken(Broken::AnotherText).into()) }
+    });
+    answer.await
+}

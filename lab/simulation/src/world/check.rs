@@ -1,0 +1,65 @@
+//! The contract, asked of what was seen.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{
+    allowed::{DEADLINE, PEER_GIVES_UP, Set, TIMEOUT},
+    call::Record,
+    draw::{Plan, ms},
+    net::Net,
+    span::Span,
+};
+
+/// What a service keeps back of its caller's time.
+const MARGIN: Duration = ms(5);
+/// The clock of a runtime counts in these.
+const TICK: Duration = ms(1);
+/// A peer that gives up so close to the deadline did so because of it.
+const SAME_MOMENT: Duration = ms(10);
+/// The longest pause between two tries to connect, 20 % more at most.
+const LONGEST_PAUSE: Duration = ms(1200);
+
+/// The last try has ended by then, and some.
+const AFTER_IT: Duration = ms(100);
+
+/// Whether a call got what it may get, and in time.
+pub fn call(record: &Record, plan: &Plan, net: &Net) -> Option<String> {
+    let took = record.ended - record.began;
+    let left = record.shot.timeout.map(|timeout| timeout.saturating_sub(MARGIN));
+    let most = left.unwrap_or(plan.cap).min(plan.cap);
+    let wrong = |what: String| Some(format!("call {}: {what}: {} after {took:?}", record.number, record.seen));
+    if took > most + TICK {
+        return wrong(format!("later than {most:?}"));
+    }
+    let outcome = record.outcome?;
+    let lasting = LONGEST_PAUSE + plan.connect_timeout + AFTER_IT;
+    let may = net.with_spans(|spans| {
+        let of_call = |may: Set, span: &Span| may | span.on_a_call(record.began, record.ended, lasting);
+        spans.iter().fold(Set::default(), of_call)
+    });
+    let may = if most.is_zero() { DEADLINE } else { may };
+    let early = if PEER_GIVES_UP.is_in(may) { most } else { Duration::ZERO };
+    if !outcome.is_in(may) {
+        return wrong(format!("not one of {may:?}"));
+    }
+    if outcome == DEADLINE && left.is_none_or(|left| took + SAME_MOMENT.min(early) < left) {
+        return wrong("its caller had time left".into());
+    }
+    if outcome == TIMEOUT && took + early < plan.cap.min(most) {
+        return wrong("before the cap".into());
+    }
+    None
+}
+
+/// Whether the connects of an outage were as few as they have to be.
+pub fn dials(net: &Net) -> Option<String> {
+    let too_many = |dials: &[Instant], within: Duration, most: usize| {
+        dials.windows(most + 1).any(|some| some[most] - some[0] < within)
+    };
+    let outages = net.dials_while_down();
+    let minute = outages.iter().any(|dials| too_many(dials, Duration::from_secs(60), 80));
+    let second = outages.iter().any(|dials| too_many(dials, Duration::from_secs(1), 6));
+    (minute || second).then(|| "connects too often while there is nothing to connect to".to_owned())
+}
