@@ -13,7 +13,7 @@ use std::{
 
 use tokio::{
     sync::Notify,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use super::{
@@ -171,16 +171,20 @@ impl Calls {
         }
     }
 
-    /// Returns once no stream is open.
-    pub async fn streams_ended(&self) {
+    /// Returns once no stream has been open for `time`: a stream has no end of its own that the age of a connection may set.
+    pub async fn without_streams_for(&self, time: Duration) {
         loop {
             let mut changed = pin!(self.changed.notified());
             // From here on nothing is missed.
             changed.as_mut().enable();
+            if self.state().streams > 0 {
+                changed.await;
+                continue;
+            }
+            sleep(time).await;
             if self.state().streams == 0 {
                 return;
             }
-            changed.await;
         }
     }
 

@@ -12,11 +12,15 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     task::yield_now,
-    time::sleep,
 };
 use tonic::{body::Body, transport::server::TcpConnectInfo};
 
-use super::{calls::Calls, config::Lifetime, io::ServerIo, wire::MAX_CONCURRENT_STREAMS};
+use super::{
+    calls::{Calls, QUIET},
+    config::Lifetime,
+    io::ServerIo,
+    wire::MAX_CONCURRENT_STREAMS,
+};
 use crate::{
     layers::Handle,
     shutdown::{Phase, Phases},
@@ -91,8 +95,7 @@ where
         _ = connection => 0,
         () = calls.given_up() => 0,
         () = calls.quiet() => 0,
-        // Streams have no end of their own that a connection's age may set.
-        () = async { sleep(grace).await; calls.streams_ended().await } => 0,
+        () = calls.without_streams_for(grace.max(QUIET)) => 0,
         () = phases.reached(Phase::Cut) => calls.unfinished(),
     }
 }

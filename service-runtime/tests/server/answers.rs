@@ -1,0 +1,98 @@
+//! What a handler answers, and what the runtime makes of it: origins, addresses, compression.
+
+use service_runtime::{context::SERVED_BY, json::Route, origin::Origin};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use tonic::{Code, codec::CompressionEncoding};
+use tonic_types::StatusExt as _;
+
+use crate::scripted::{LONG, Line, Receipt, Running, config, failed, line, scripted, server, start};
+
+#[tokio::test]
+async fn a_bare_status_of_a_handler_gets_an_origin() {
+    let running = start!(server(config(|_| {})));
+    let status = running.client().await.say(scripted("bare", line(""))).await.unwrap_err();
+    assert_eq!((status.code(), status.message()), (Code::NotFound, "no such room"));
+    let origin = Origin::of(&status).unwrap();
+    assert_eq!((origin.hop.as_str(), origin.reason.as_str()), ("chatter", "NOT_FOUND"));
+    assert_eq!(status.metadata().get(SERVED_BY.as_str()).unwrap(), "chatter/1");
+}
+
+#[tokio::test]
+async fn details_that_a_handler_made_stay() {
+    let running = start!(server(config(|_| {})));
+    let mut client = running.client().await;
+    let status = client.say(scripted("details", line(""))).await.unwrap_err();
+    assert_eq!(status.get_details_bad_request().unwrap().field_violations[0].field, "name");
+    assert_eq!(Origin::of(&status).unwrap().reason, "INVALID_ARGUMENT");
+    let opaque = client.say(scripted("opaque", line(""))).await.unwrap_err();
+    assert_eq!((opaque.code(), opaque.details()), (Code::Aborted, &b"\xff\xff"[..]));
+}
+
+#[tokio::test]
+async fn a_config_can_leave_error_details_out_of_grpc_and_json_keeps_its_reason() {
+    let say = Route::get("/say", "/chat.v1.Chat/Say", |_| line(""), |reply: Receipt| reply.lines.into());
+    let running = start!(server(config(|config| config.error_details = false)).json([say]));
+    let mut client = running.client().await;
+    for script in ["bare", "details"] {
+        let status = client.say(scripted(script, line(""))).await.unwrap_err();
+        assert!(status.details().is_empty(), "{status:?}");
+    }
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    stream.write_all(b"GET /say HTTP/1.1\r\nhost: a\r\nscript: bare\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(
+        answer.ends_with("{\"error\":\"no such room\",\"code\":\"NOT_FOUND\",\"reason\":\"NOT_FOUND\"}\n"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn a_handler_sees_both_addresses_of_its_connection() {
+    let running = start!(server(config(|_| {})));
+    let status = running.client().await.say(scripted("addresses", line(""))).await.unwrap_err();
+    let (remote, local) = status.message().split_once(' ').unwrap();
+    assert_eq!(local, running.address.to_string());
+    assert!(remote.starts_with("127.0.0.1:") && remote != local, "{status:?}");
+}
+
+async fn says_gzipped(running: &Running, text: &str) -> Result<u64, tonic::Status> {
+    let mut client = running.client().await.send_compressed(CompressionEncoding::Gzip);
+    Ok(client.say(scripted("", line(text))).await?.into_inner().lines)
+}
+
+async fn dictates_gzipped(running: &Running, lines: Vec<Line>) -> Result<u64, tonic::Status> {
+    let mut client = running.client().await.send_compressed(CompressionEncoding::Gzip);
+    Ok(client.dictate(futures_util::stream::iter(lines)).await?.into_inner().lines)
+}
+
+#[tokio::test]
+async fn a_service_gets_the_compression_that_it_accepts_and_the_limit_holds_for_what_comes_out() {
+    let running = start!(server(config(|config| config.max_message_size = 2_000)), Some(CompressionEncoding::Gzip));
+    assert_eq!(says_gzipped(&running, &"x".repeat(1_900)).await.unwrap(), 1);
+    let too_large = (Code::ResourceExhausted, "MESSAGE_TOO_LARGE".to_owned());
+    assert_eq!(failed(says_gzipped(&running, &"x".repeat(100_000)).await), too_large);
+    assert_eq!(dictates_gzipped(&running, vec![line(&"x".repeat(1_900)); 3]).await.unwrap(), 3);
+    assert_eq!(failed(dictates_gzipped(&running, vec![line(""), line(&"x".repeat(100_000))]).await), too_large);
+}
+
+#[tokio::test]
+async fn a_service_that_accepts_no_compression_says_so() {
+    let running = start!(server(config(|_| {})));
+    for result in [says_gzipped(&running, "hello").await, dictates_gzipped(&running, vec![line("hello")]).await] {
+        let status = result.unwrap_err();
+        assert_eq!(crate::scripted::failure(&status), (Code::Unimplemented, "WRONG_ENCODING".into()));
+        assert_eq!(status.metadata().get("grpc-accept-encoding").unwrap(), "identity");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_what_its_encoding_says_is_a_bad_frame() {
+    let running = start!(server(config(|_| {})), Some(CompressionEncoding::Gzip));
+    let mut stream = tokio::time::timeout(LONG, TcpStream::connect(running.address)).await.unwrap().unwrap();
+    let status = crate::streams::raw::call(&mut stream, &[("grpc-encoding", "gzip")], b"\x01\0\0\0\x04oops").await;
+    assert_eq!(status, "13");
+}

@@ -1,0 +1,12 @@
+//! A server as a stranger builds it: their layers, their statuses, their runtime, their streams; asked over real sockets.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod answers;
+mod layers;
+mod log;
+mod scripted;
+mod start;
+mod streams;
+
+#[path = "../../examples/generated/chat.rs"]
+mod chat;
