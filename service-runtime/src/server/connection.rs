@@ -35,6 +35,15 @@ const KEEPALIVE_ANSWER: Duration = Duration::from_secs(8);
 /// Calls that were cancelled before this process had looked at them; one more, and the connection is closed as a flood.
 /// h2's own limit of 20 is passed by any busy caller of a process that was frozen for a moment.
 const CANCELLED_UNSEEN: usize = 1_000;
+/// What a peer may send on a stream, and on all streams of a connection, before it is read, in bytes.
+///
+/// h2 closes a connection on which many DATA frames of less than 256 bytes wait to be read (`too_many_data_frames`): each costs 256
+/// bytes less its length of half the connection's window. With hyper's 1 MiB for both windows that is after 2,134 messages of ten
+/// bytes, and takes every other call with it; hyper has no other knob. With these two a stream's own window stops its writer first,
+/// as flow control should, where messages have three bytes or more. The price is bounded by the limit of calls: 1,024 streams
+/// of which nothing is read hold 64 MiB.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 /// Twice what the guard lets pass, so that the guard can answer with a status.
 const HEADER_LIST: u32 = 32 * 1024;
 
@@ -114,6 +123,8 @@ fn builder() -> auto::Builder<TokioExecutor> {
         // Over the whole life of a connection, where the budget of frames goes by time; and h2 takes for a mistake what comes
         // late on a stream that was refused.
         .max_local_error_reset_streams(None)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(HEADER_LIST);
     builder
 }

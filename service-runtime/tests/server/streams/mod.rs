@@ -222,3 +222,36 @@ async fn a_stream_goes_on_in_a_drain_until_its_timeout_and_may_end_by_itself_bef
     assert!(began.elapsed() >= drain_timeout, "{:?} {cut:?}", began.elapsed());
     running.served.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn small_messages_that_are_not_read_wait_for_their_reader_and_harm_no_other_call() {
+    let running = start!(server(config(|_| {})));
+    let stream = TcpStream::connect(running.address).await.unwrap();
+    let (sender, connection) = h2::client::handshake(stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let mut sender: h2::client::SendRequest<Bytes> = sender.ready().await.unwrap();
+    let request = raw::request("/chat.v1.Chat/Talk", &[("script", "deaf")]);
+    let (_answer, mut sent) = sender.send_request(request, false).unwrap();
+    // Until the window of the stream is used up: some six thousand messages of six bytes.
+    let message = Bytes::from_static(b"\0\0\0\0\x05\x0a\x03abc");
+    let mut messages = 0;
+    loop {
+        sent.reserve_capacity(message.len());
+        let capacity = std::future::poll_fn(|cx| sent.poll_capacity(cx));
+        match timeout(Duration::from_millis(300), capacity).await {
+            Ok(capacity) => assert!(capacity.unwrap().is_ok(), "after {messages} messages"),
+            Err(_) => break,
+        }
+        if sent.capacity() >= message.len() {
+            sent.send_data(message.clone(), false).unwrap();
+            messages += 1;
+        }
+    }
+    assert!(messages > 5_000, "{messages}");
+    let (answer, mut sent) = sender.send_request(raw::request("/chat.v1.Chat/Say", &[]), false).unwrap();
+    sent.send_data(Bytes::from_static(b"\0\0\0\0\0"), true).unwrap();
+    let (head, body) = timeout(LONG, answer).await.unwrap().unwrap().into_parts();
+    assert_eq!(head.status, 200);
+    assert_eq!(timeout(LONG, raw::to_the_trailers(body)).await.unwrap()["grpc-status"], "0");
+    assert!(!connection.is_finished());
+}
