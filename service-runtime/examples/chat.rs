@@ -32,14 +32,18 @@ struct Chat {
 type Lines = Pin<Box<dyn Stream<Item = Result<Line, Status>> + Send>>;
 
 impl Chat {
-    /// What is said from now on, until a drain begins.
-    fn heard(&self) -> impl Stream<Item = Result<Line, Status>> + Send + use<> {
-        let lines = stream::unfold(self.room.subscribe(), |mut room| async {
+    /// What is said from now on.
+    fn heard(&self) -> Lines {
+        Box::pin(stream::unfold(self.room.subscribe(), |mut room| async {
             let line = room.recv().await.map_err(|_| Status::data_loss("you read too slowly, and missed lines"));
             Some((line, room))
-        });
+        }))
+    }
+
+    /// The same lines, until a drain begins: then the stream ends with OK.
+    fn until_drain(&self, lines: impl Stream<Item = Result<Line, Status>> + Send + 'static) -> Response<Lines> {
         let draining = self.draining.clone();
-        lines.take_until(Box::pin(async move { draining.begun().await }))
+        Response::new(Box::pin(lines.take_until(Box::pin(async move { draining.begun().await }))))
     }
 }
 
@@ -54,7 +58,7 @@ impl chat_server::Chat for Chat {
     type ListenStream = Lines;
 
     async fn listen(&self, _: Request<ListenRequest>) -> Result<Response<Lines>, Status> {
-        Ok(Response::new(Box::pin(self.heard())))
+        Ok(self.until_drain(self.heard()))
     }
 
     async fn dictate(&self, request: Request<Streaming<Line>>) -> Result<Response<Receipt>, Status> {
@@ -69,13 +73,13 @@ impl chat_server::Chat for Chat {
     type TalkStream = Lines;
 
     async fn talk(&self, request: Request<Streaming<Line>>) -> Result<Response<Lines>, Status> {
-        let (heard, room) = (self.heard(), self.room.clone());
+        let room = self.room.clone();
         // Polled with the answer, so that it ends with it; what fails in the request fails the answer.
         let said = request.into_inner().filter_map(move |line| {
             let said = line.map(|line| drop(room.send(line)));
             std::future::ready(said.err().map(Err))
         });
-        Ok(Response::new(Box::pin(stream::select(heard, said))))
+        Ok(self.until_drain(stream::select(self.heard(), said)))
     }
 }
 

@@ -3,10 +3,11 @@
 use std::{env, fs, path::Path};
 
 /// The folder of a `.proto`, its name, its package, and where the code is.
-const PROTOS: [(&str, &str, &str, &str); 3] = [
+const PROTOS: [(&str, &str, &str, &str); 4] = [
     ("proto", "health", "grpc.health.v1", "src/generated"),
     ("examples/proto", "chat", "chat.v1", "examples/generated"),
     ("examples/proto", "hello", "hello.v1", "examples/generated"),
+    ("examples/proto", "interop", "grpc.testing", "examples/generated"),
 ];
 
 #[test]

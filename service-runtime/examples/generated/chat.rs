@@ -4,4 +4,5 @@
 include!("chat.v1.rs");
 
 /// The encoded `google.protobuf.FileDescriptorSet`.
+#[allow(clippy::allow_attributes, dead_code, reason = "for whoever serves, and not for whoever calls")]
 pub const DESCRIPTORS: &[u8] = include_bytes!("chat.v1.bin");

@@ -4,4 +4,5 @@
 include!("hello.v1.rs");
 
 /// The encoded `google.protobuf.FileDescriptorSet`.
+#[allow(clippy::allow_attributes, dead_code, reason = "for whoever serves, and not for whoever calls")]
 pub const DESCRIPTORS: &[u8] = include_bytes!("hello.v1.bin");

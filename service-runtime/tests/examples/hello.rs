@@ -1,0 +1,52 @@
+//! `examples/hello.rs`: a service that answers over gRPC and as JSON.
+
+use crate::process::Example;
+
+fn start(flags: &[&str]) -> Example {
+    Example::start("hello", &[&["--listen", "127.0.0.1:0"], flags].concat())
+}
+
+#[test]
+fn serves_drains_and_exits_with_zero() {
+    let hello = start(&[]);
+    let answer = hello.get("/hello?name=you");
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("{\"greeting\":\"hello, you\"}\n"), "{answer}");
+    hello.terminate();
+    let (status, log) = hello.ended();
+    assert!(status.success(), "{status}");
+    assert!(log.contains("INFO service=hello endpoint=/hello status=ok latency_ms="), "{log}");
+    assert!(log.trim_end().ends_with("state=drained calls_cut=0"), "{log}");
+}
+
+#[test]
+fn survives_a_handler_that_panics() {
+    let hello = start(&[]);
+    let answer = hello.get("/hello?name=panic");
+    assert!(
+        answer.starts_with("HTTP/1.1 500") && answer.contains("\"code\":\"UNKNOWN\",\"reason\":\"PANIC\""),
+        "{answer}"
+    );
+    assert!(hello.get("/hello").ends_with("{\"greeting\":\"hello, world\"}\n"));
+    hello.terminate();
+    let (_, log) = hello.ended();
+    assert!(log.contains("ERROR service=hello message=\"a handler panicked; the process lives on\" at="), "{log}");
+}
+
+#[test]
+fn says_where_it_listens_whatever_the_filter() {
+    let hello = start(&["--log", "off"]);
+    assert!(hello.get("/hello").starts_with("HTTP/1.1 200"));
+    hello.terminate();
+    assert_eq!(hello.ended().1, "");
+}
+
+#[test]
+fn logs_json_that_can_be_read_back() {
+    let hello = start(&["--log-format", "json"]);
+    hello.get("/hello");
+    hello.terminate();
+    let (_, log) = hello.ended();
+    let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&lines[0]["service"], &lines[0]["endpoint"]), (&"hello".into(), &"/hello".into()));
+    assert!(lines[0]["latency_us"].is_u64(), "{log}");
+}
