@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use service_runtime::status::code_name;
 use tonic::Code;
 
-use crate::{call::Outcome, failure::Failure, report::millis};
+use crate::{call::Outcome, failure::Failure, units::millis};
 
 /// The lab's line: B is well, A is not.
 pub fn service_a_failed(failure: &Failure) -> Value {

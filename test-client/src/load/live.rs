@@ -8,7 +8,8 @@ use std::{
 
 use service_runtime::status::CODE_NAMES;
 
-use super::{latency::Latencies, tally::Tally, units::ms};
+use super::{latency::Latencies, tally::Tally};
+use crate::units::ms;
 
 /// How it is going.
 #[derive(Clone)]

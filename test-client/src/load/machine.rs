@@ -8,12 +8,12 @@ use super::{
     latency::{Latencies, QUANTILES},
     report::Report,
     seconds::Second,
-    units::{number_of_ms, percent},
 };
+use crate::units::{number_of_ms, percent};
 
 /// One object with everything. `failed` says which conditions of `--fail-if` hold.
 pub fn json(report: &Report, failed: &[String]) -> Value {
-    let (load, tally) = (report.load, &report.tally);
+    let (load, tally) = (&report.load, &report.tally);
     json!({
         "target": load.target.name(),
         "address": report.address(),
@@ -22,7 +22,7 @@ pub fn json(report: &Report, failed: &[String]) -> Value {
         "threads": load.threads,
         "concurrency": load.concurrency(),
         "size_bytes": load.size,
-        "timeout_ms": number_of_ms(report.args.flags.timeout),
+        "timeout_ms": number_of_ms(report.options.timeout),
         "interrupted": report.interrupted,
         "elapsed_s": report.elapsed().as_secs_f64(),
         "rate_asked": load.rate,

@@ -4,8 +4,8 @@ use super::{
     latency::{Latencies, QUANTILES},
     outcome::tame,
     report::Report,
-    units::{ms, percent_text},
 };
+use crate::units::{ms, percent_text};
 
 /// How long the longest bar of the histogram is.
 const BAR: u64 = 60;
@@ -21,11 +21,11 @@ pub fn text(report: &Report) -> String {
 }
 
 fn head(report: &Report) -> String {
-    let (load, tally) = (report.load, &report.tally);
+    let (load, tally) = (&report.load, &report.tally);
     let name = load.target.name();
     let asked = load.rate.map(|rate| format!(" of {rate}/s asked for")).unwrap_or_default();
     let of = |calls| format!("{calls} ({})", percent_text(calls, report.calls()));
-    let mut head = format!("{name} at {}, {}\n\n", report.args.called().target, kind(report));
+    let mut head = format!("{name} at {}, {}\n\n", report.options.called.target, kind(report));
     head += &format!("calls    {} in {:.1?}: {:.1}/s{asked}\n", report.calls(), report.elapsed(), report.rate());
     head += &format!("ok       {}    errors {}", of(report.ok()), of(report.errors()));
     head += &format!("    swapped {}    lost {}", report.swapped(), tally.lost);
@@ -33,7 +33,7 @@ fn head(report: &Report) -> String {
 }
 
 fn kind(report: &Report) -> String {
-    let load = report.load;
+    let load = &report.load;
     let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let (connections, threads) = (count(load.connections, "connection"), count(load.threads, "thread"));
     let kind = match load.rate {
