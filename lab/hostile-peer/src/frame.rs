@@ -1,4 +1,4 @@
-//! Frames and header blocks as bytes (RFC 9113 and RFC 7541), as far as somebody needs them who writes no header short.
+//! Frames and header blocks as bytes (RFC 9113 and RFC 7541), as far as a peer needs them that indexes no header.
 //!
 //! It is public for tests that must know to the byte what they have sent, and when.
 
@@ -76,6 +76,9 @@ pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// The longest payload that either side may send, for neither lets the other send a longer one.
 pub const MAX_FRAME_SIZE: usize = 16_384;
+
+/// How many bytes stand before a gRPC message: a flag, and the message's length.
+pub const MESSAGE_HEAD: usize = 5;
 
 /// Header fields, in the order in which they are sent.
 pub(crate) type Fields = Vec<(&'static str, Cow<'static, str>)>;
@@ -196,6 +199,20 @@ pub fn put_string(block: &mut Vec<u8>, text: &[u8]) {
         block.push(rest as u8);
     }
     block.extend_from_slice(text);
+}
+
+/// Appends a gRPC message: a flag, 1 for a compressed message; its length in four bytes; and the message.
+///
+/// Source: gRPC over HTTP/2, "Length-Prefixed-Message".
+pub fn put_message(out: &mut impl BufMut, flag: u8, message: &[u8]) {
+    put_message_head(out, flag, message.len());
+    out.put_slice(message);
+}
+
+/// Appends the first [`MESSAGE_HEAD`] bytes of a gRPC message.
+pub fn put_message_head(out: &mut impl BufMut, flag: u8, length: usize) {
+    out.put_u8(flag);
+    out.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use hostile_peer::{Behaviour, Event, EventKind, Peer, Unknown};
+use hostile_peer::{Behavior, Event, EventKind, Peer, Unknown};
 use service_runtime::cli;
 
 use crate::{print::print, signals::Signals};
@@ -18,15 +18,15 @@ use crate::{print::print, signals::Signals};
 #[group(id = "peer")]
 pub struct Args {
     /// How to misbehave, such as headers-then-stall
-    #[arg(required_unless_present = "list")]
-    behaviour: Option<String>,
+    #[arg(value_name = "BEHAVIOUR", required_unless_present = "list")]
+    behavior: Option<String>,
 
     /// Where to listen, on this machine only; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", value_parser = loopback)]
     listen: SocketAddr,
 
     /// Show every behaviour there is
-    #[arg(long, conflicts_with = "behaviour")]
+    #[arg(long, conflicts_with = "behavior")]
     list: bool,
 }
 
@@ -42,12 +42,12 @@ pub(crate) fn loopback(text: &str) -> Result<SocketAddr, String> {
 ///
 /// Errors: the port is taken.
 pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let Some(name) = &args.behaviour else {
+    let Some(name) = &args.behavior else {
         print(&table());
         return Ok(ExitCode::SUCCESS);
     };
     match name.parse() {
-        Ok(behaviour) => play(behaviour, args.listen).await,
+        Ok(behavior) => play(behavior, args.listen).await,
         Err(unknown) => {
             eprintln!("error: {}", where_to_look(&unknown, "lab peer --list"));
             Ok(ExitCode::from(2))
@@ -62,11 +62,11 @@ pub(crate) fn where_to_look(unknown: &Unknown, list: &str) -> String {
     format!("{said}{then} {list} shows them all")
 }
 
-async fn play(behaviour: Behaviour, at: SocketAddr) -> anyhow::Result<ExitCode> {
+async fn play(behavior: Behavior, at: SocketAddr) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new()?;
-    let what = format!("behaviour={}: {}", behaviour.name(), behaviour.does());
+    let what = format!("behaviour={}: {}", behavior.name(), behavior.does());
     let from = Instant::now();
-    let listening = Peer::listen(behaviour, at);
+    let listening = Peer::listen(behavior, at);
     let peer = listening.with_context(|| format!("cannot listen on {at}; try --listen 127.0.0.1:0"))?;
     print(&format!("listening={} {what}\n", peer.url()));
     loop {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::{
     frame::{self, Frame, NotHttp2, PREFACE},
     server::{
-        connection::End,
+        end::End,
         role::Role,
         step::{Body, Last, Step},
         stream::Stream,
@@ -36,9 +36,17 @@ pub(crate) struct Session<'a> {
 
 impl<'a> Session<'a> {
     pub(crate) fn new(role: &'a Role, gives_windows: bool) -> Self {
-        let (streams, out, window) = (BTreeMap::new(), BytesMut::new(), WINDOW);
-        let (greeted, mute, newest) = (false, false, 0);
-        Session { role, streams, out, greeted, gives_windows, mute, newest, window, initial_window: WINDOW }
+        Session {
+            role,
+            streams: BTreeMap::new(),
+            out: BytesMut::new(),
+            greeted: false,
+            gives_windows,
+            mute: false,
+            newest: 0,
+            window: WINDOW,
+            initial_window: WINDOW,
+        }
     }
 
     /// Takes what has arrived as a whole. Errors: it is not HTTP/2.
@@ -73,7 +81,7 @@ impl<'a> Session<'a> {
                 frame::put(&mut self.out, frame::PING, frame::ACK, 0, &frame.payload);
             }
             (frame::WINDOW_UPDATE, _) => self.window_update(&frame),
-            // The rest of a header block, which nobody reads; answers to SETTINGS; farewells.
+            // The rest of a header block, which no script looks at; answers to SETTINGS; GOAWAY.
             _ => {}
         }
     }

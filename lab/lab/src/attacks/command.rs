@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, net::SocketAddr, process::ExitCode};
 
 use futures_util::future::join_all;
-use hostile_peer::client::{Seen, Target, groups};
+use hostile_peer::client::{Reaction, Target, groups};
 
 use super::{Case, DRAINS, Drain, Servers, table, told, whose};
 use crate::{peer::loopback, print::print, program::Program, signals::Signals};
@@ -159,7 +159,7 @@ impl Table {
 }
 
 /// All targets at once.
-async fn attack_all(case: &Case, targets: &[Target]) -> Vec<anyhow::Result<Seen>> {
+async fn attack_all(case: &Case, targets: &[Target]) -> Vec<anyhow::Result<Reaction>> {
     join_all(targets.iter().map(|target| case.run(target))).await
 }
 
@@ -176,7 +176,7 @@ const STOCK: Column = Column { title: "stock tonic", is_stock: true };
 
 impl Column {
     /// Whether it was as expected, and what was seen. Stock tonic tells no reasons, and some things it does not claim to do.
-    fn judge(&self, case: &Case, seen: Result<&Seen, &anyhow::Error>) -> (char, String) {
+    fn judge(&self, case: &Case, seen: Result<&Reaction, &anyhow::Error>) -> (char, String) {
         let expected = if self.is_stock { case.expected.without_reasons() } else { case.expected };
         match seen {
             Err(error) => ('✗', format!("{error:#}")),

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use hostile_peer::client::{End, Seen};
+use hostile_peer::client::{End, Reaction};
 
 use super::told::{code_and_reason, http_and_reason};
 
@@ -65,7 +65,7 @@ const SLACK: Duration = Duration::from_millis(1000);
 
 impl Expected {
     /// What is not as it must be, if anything.
-    pub fn unmet(&self, seen: &Seen) -> Option<String> {
+    pub fn unmet(&self, seen: &Reaction) -> Option<String> {
         let lost = self.then == Then::MayClose && seen.end.is_some();
         // What stays has stayed long enough when somebody looks later.
         let may_be_late = self.then == Then::StaysOpen;
@@ -93,7 +93,7 @@ impl Expected {
 }
 
 impl Answered {
-    fn unmet(self, seen: &Seen) -> Option<String> {
+    fn unmet(self, seen: &Reaction) -> Option<String> {
         let answer = seen.answer.clone().unwrap_or_default();
         let is = |expected: &str, seen: &str| expected.is_empty() || expected == seen;
         let met = match self {
@@ -112,7 +112,7 @@ impl Answered {
 }
 
 impl Then {
-    fn unmet(self, seen: &Seen) -> Option<&'static str> {
+    fn unmet(self, seen: &Reaction) -> Option<&'static str> {
         let closed = seen.end.is_some();
         let serves_on = seen.serves_on == Some(true);
         match self {

@@ -16,7 +16,7 @@ pub mod table;
 
 use std::time::Duration;
 
-use hostile_peer::client::{Attack, Seen, Target};
+use hostile_peer::client::{Attack, Reaction, Target};
 
 pub use drains::{DRAINS, Drain};
 pub use expected::{Answered, Expected, Then, Window};
@@ -59,7 +59,7 @@ impl Case {
     }
 
     /// Does it. Errors: nobody takes the connection.
-    pub async fn run(&self, target: &Target) -> anyhow::Result<Seen> {
+    pub async fn run(&self, target: &Target) -> anyhow::Result<Reaction> {
         let patience = match self.expected.then {
             Then::HasEnough => AFTER_FLOOD,
             Then::StaysOpen => self.expected.within.earliest,

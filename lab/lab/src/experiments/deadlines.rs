@@ -39,8 +39,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub async fn run(program: &Program, calls: usize) -> anyhow::Result<bool> {
     headline("A stalls, answer late by");
     let (mut all, mut all_calls, mut all_kept) = (Figures::default(), 0, 0);
-    for (name, behaviour) in STALLS {
-        let (calls, kept, mut late) = stall(program, behaviour, calls / STALLS.len()).await.context(name)?;
+    for (name, behavior) in STALLS {
+        let (calls, kept, mut late) = stall(program, behavior, calls / STALLS.len()).await.context(name)?;
         tell(name, calls, kept, &mut late);
         all.extend(&late);
         all_calls += calls;
@@ -52,14 +52,14 @@ pub async fn run(program: &Program, calls: usize) -> anyhow::Result<bool> {
 }
 
 /// So many calls; how many there were, how many ended as they must, and how late.
-async fn stall(program: &Program, behaviour: &str, calls: usize) -> anyhow::Result<(usize, usize, Figures)> {
+async fn stall(program: &Program, behavior: &str, calls: usize) -> anyhow::Result<(usize, usize, Figures)> {
     let a = Child::start(program, "service-a", &["--listen", "127.0.0.1:0"]).await?;
-    let peer = if behaviour == FROZEN { None } else { Some(Peer::start(behaviour)?) };
+    let peer = if behavior == FROZEN { None } else { Some(Peer::start(behavior)?) };
     let to = peer.as_ref().map_or_else(|| a.url(), Peer::url);
     // Connecting may take longer than any deadline, so that the deadline is what ends it.
     let flags = ["--listen", "127.0.0.1:0", "--service-a", &to, "--service-a-connect-timeout", "1m"];
     let b = Child::start(program, "service-b", &flags).await?;
-    if behaviour == FROZEN {
+    if behavior == FROZEN {
         // B is connected: what follows stalls in the middle of a connection that was good.
         Question { msg: "hello", timeout: None }.ask(b.address(), Face::Grpc, None).await?;
         a.freeze()?;

@@ -30,7 +30,7 @@ impl Seat {
         let listen = SocketAddr::from(([127, 0, 0, 1], port));
         Ok(match scene {
             Scene::Unresolved => Seat::Nobody,
-            Scene::Peer(behaviour) => Seat::Peer(Peer::listen(behaviour.parse()?, listen)?),
+            Scene::Peer(behavior) => Seat::Peer(Peer::listen(behavior.parse()?, listen)?),
             _ => {
                 let behavior = scene.behavior().filter(|_| told);
                 let faults = behavior.map_or(vec!["--fault-injection"], |behavior| vec!["--rpc-behavior", behavior]);

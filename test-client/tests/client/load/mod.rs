@@ -117,8 +117,8 @@ fn replaces_a_connection_that_was_lost() {
 
 #[test]
 fn ends_calls_at_their_deadline_and_loses_none() {
-    for behaviour in ["slow-60000ms", "headers-then-stall"] {
-        let peer = hostile_peer::Peer::start(behaviour).unwrap();
+    for behavior in ["slow-60000ms", "headers-then-stall"] {
+        let peer = hostile_peer::Peer::start(behavior).unwrap();
         let report = report(&peer.url(), &["--rate", "100", "--requests", "20", "--timeout", "100ms"]);
         adds_up(&report);
         let outcome = &report["outcomes"][0];

@@ -1,6 +1,9 @@
 //! Streams and connections that crowd others out.
 
-use super::{Row, frame, greet_and_say, request::Request, row};
+use super::{
+    parts::{Row, frame, greet_and_say, row},
+    request::Request,
+};
 use crate::{
     client::step::{Next, Script, Step, Watch},
     frame::RST_STREAM,

@@ -26,15 +26,15 @@ pub struct Size {
 /// A limit of calls that is the bottleneck, for each call takes its time and next to no CPU.
 struct Limit {
     calls: usize,
-    behaviour: &'static str,
+    behavior: &'static str,
     /// Calls per second that this would be if timers were exact.
     nominal: f64,
     /// For how long each load lasts.
     time: Duration,
 }
 
-const FULL: Limit = Limit { calls: 64, behaviour: "sleep-10ms", nominal: 6_400.0, time: Duration::from_secs(5) };
-const SHORT: Limit = Limit { calls: 8, behaviour: "sleep-20ms", nominal: 400.0, time: Duration::from_secs(1) };
+const FULL: Limit = Limit { calls: 64, behavior: "sleep-10ms", nominal: 6_400.0, time: Duration::from_secs(5) };
+const SHORT: Limit = Limit { calls: 8, behavior: "sleep-20ms", nominal: 400.0, time: Duration::from_secs(1) };
 
 /// So many times what it can take, and the share of the peak that must still go well.
 const TIMES: [(f64, f64); 3] = [(2.0, 0.95), (4.0, 0.90), (10.0, 0.90)];
@@ -62,9 +62,9 @@ pub async fn run(program: &Program, size: Size) -> anyhow::Result<bool> {
 
 async fn at_the_limit(program: &Program, service: Service, limit: &Limit) -> anyhow::Result<bool> {
     let calls = limit.calls.to_string();
-    let flags = ["--max-concurrent-calls", &calls, "--rpc-behavior", limit.behaviour, "--log"];
+    let flags = ["--max-concurrent-calls", &calls, "--rpc-behavior", limit.behavior, "--log"];
     let stage = Stage::start(program, service, &[&flags[..], &["warn"]].concat()).await?;
-    headline(&format!("{service:?}: {calls} calls at a time, {} each", limit.behaviour));
+    headline(&format!("{service:?}: {calls} calls at a time, {} each", limit.behavior));
     let half = Pace::Open(limit.nominal / 2.0);
     let calm = stage.show("half of it", half, A_SECOND * 2).await?;
     let one_by_one = stage.show("one by one", Pace::Closed(limit.calls), limit.time).await?;
