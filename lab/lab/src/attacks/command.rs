@@ -5,7 +5,13 @@ use std::{fmt::Write as _, net::SocketAddr, process::ExitCode};
 use futures_util::future::join_all;
 use hostile_peer::client::{Reaction, Target, groups};
 
-use super::{Case, DRAINS, Drain, Servers, table, told, whose};
+use super::{
+    case::Case,
+    drains::{DRAINS, Drain},
+    servers::{Servers, whose},
+    table,
+    told::told,
+};
 use crate::{peer::loopback, print::print, program::Program, signals::Signals};
 
 /// What to do, and to whom.

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use anyhow::{Context as _, bail};
 use hostile_peer::client::{Attack, Target};
 
-use super::Case;
+use super::case::Case;
 use crate::{
     child::Child,
     program::{Program, STOCK_TONIC},

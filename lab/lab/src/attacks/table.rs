@@ -10,10 +10,13 @@
 use std::time::Duration;
 
 use super::{
-    Answered::{self, Grpc, Http, Message, Nothing, Reset},
-    Case, Expected,
-    Then::{self, Closed, ClosedUntilThereIsRoom, GoAway, HasEnough, MayClose, ServesOn, StaysOpen},
-    Window,
+    case::Case,
+    expected::{
+        Answered::{self, Grpc, Http, Message, Nothing, Reset},
+        Expected,
+        Then::{self, Closed, ClosedUntilThereIsRoom, GoAway, HasEnough, MayClose, ServesOn, StaysOpen},
+        Window,
+    },
 };
 
 /// Every attack there is.
@@ -193,7 +196,10 @@ mod tests {
         assert_eq!(names.len(), CASES.len(), "a name twice");
         assert_eq!(patterns.len(), names.len());
         assert!(names.iter().all(|name| patterns.contains(name.as_str()) || name.starts_with("one-connection-over-")));
-        assert_eq!(find("one-connection-over-8").unwrap().name, format!("one-connection-over-{}", super::super::LIMIT));
+        assert_eq!(
+            find("one-connection-over-8").unwrap().name,
+            format!("one-connection-over-{}", crate::attacks::LIMIT)
+        );
     }
 
     #[test]

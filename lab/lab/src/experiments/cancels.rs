@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use hostile_peer::{EventKind, Peer};
 use tokio::time::timeout;
 
-use super::{Figures, headline, tell};
+use super::figures::{Figures, headline, tell};
 use crate::{
     child::{Child, line_with, value},
     failures::{Face, Question},

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use futures_util::future::try_join_all;
 use hostile_peer::Peer;
 
-use super::{Figures, headline, tell};
+use super::figures::{Figures, headline, tell};
 use crate::{
     child::Child,
     failures::{Face, Question},

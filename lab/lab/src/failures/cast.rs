@@ -5,11 +5,20 @@ use std::{iter, net::SocketAddr, time::Duration};
 use anyhow::{Context as _, ensure};
 use hostile_peer::Peer;
 
-use super::{Kind, Scene, Times};
+use super::{failure::Times, scene::Scene};
 use crate::{
     child::Child,
     program::{Program, STOCK_TONIC},
 };
+
+/// Whose B is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Ours.
+    Ours,
+    /// tonic's guide's (`lab/stock-tonic`).
+    Stock,
+}
 
 /// What stands in A's place.
 pub enum Seat {

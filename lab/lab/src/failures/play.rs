@@ -6,7 +6,13 @@ use anyhow::Context as _;
 use futures_util::future::select_ok;
 use tokio::time::{Instant, sleep};
 
-use super::{Face, Failure, Kind, Question, Scene, Seat, Seen, Stage};
+use super::{
+    cast::{Kind, Seat},
+    failure::Failure,
+    scene::Scene,
+    seen::{Face, Question, Seen},
+    stage::Stage,
+};
 use crate::{
     child::{Child, line_with, value},
     http::{self, Ask},

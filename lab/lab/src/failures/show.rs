@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Face, Failure, Stage};
+use super::{failure::Failure, seen::Face, stage::Stage};
 
 /// An answer that takes longer is none.
 const PATIENCE: Duration = Duration::from_secs(20);

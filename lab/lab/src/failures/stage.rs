@@ -7,23 +7,16 @@ use futures_util::future::{FutureExt, select_all};
 use tokio::time::Instant;
 
 use super::{
-    Face, Question, Scene, Seat, Seen, Times,
-    cast::{start_b, start_other, start_others},
+    cast::{Kind, Seat, start_b, start_other, start_others},
+    failure::Times,
+    scene::Scene,
+    seen::{Face, Question, Seen},
 };
 use crate::{
     child::Child,
     http::{self, Ask},
     program::Program,
 };
-
-/// Whose B is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Ours.
-    Ours,
-    /// tonic's guide's (`lab/stock-tonic`).
-    Stock,
-}
 
 /// A and B, or what stands in A's place.
 pub struct Stage {

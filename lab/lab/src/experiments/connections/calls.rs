@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use futures_util::future::join_all;
 
-use super::{left, tell};
+use super::cost::{left, tell};
 use crate::{
     child::Child,
     print::print,

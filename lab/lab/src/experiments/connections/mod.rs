@@ -1,14 +1,14 @@
 //! Thousands of connections: what they cost, how soon those are gone that never get on, and what other callers notice.
 
 mod calls;
+mod cost;
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use futures_util::future::join_all;
 use hostile_peer::frame;
 use rustix::process::{Resource, getrlimit, setrlimit};
-use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet, time::sleep};
+use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet};
 
 use super::{
     load::{self, Loop},
@@ -19,13 +19,11 @@ use crate::{
     print::print,
     program::{Program, STOCK_TONIC},
     raw::{Caller, Manners, closed, opening},
-    usage::{descriptors, memory_kb, peak_memory_kb},
 };
+use cost::{OWN_DESCRIPTORS, left, tell};
 
 /// Connects at the same time; the services' queue holds 1024.
 const AT_ONCE: usize = 100;
-/// Descriptors that a process has at most for itself.
-const OWN: usize = 40;
 /// What they may cost.
 const STREAMS_KB: u64 = 40 * 1024;
 /// The contract: who does not get on is gone within 10 s. And what two busy cores and timers of a second add.
@@ -55,7 +53,7 @@ fn within_the_limit(wanted: usize) -> anyhow::Result<usize> {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum })?;
     let room = limit.maximum.map_or(usize::MAX, |maximum| usize::try_from(maximum).unwrap_or(usize::MAX));
-    let fits = room.saturating_sub(OWN).min(wanted);
+    let fits = room.saturating_sub(OWN_DESCRIPTORS).min(wanted);
     if fits < wanted {
         print(&format!("{fits} connections instead of {wanted}: this system allows {room} descriptors a process\n"));
     }
@@ -65,14 +63,6 @@ fn within_the_limit(wanted: usize) -> anyhow::Result<usize> {
 async fn start_b(program: &Program, whose: &'static str, a: &Child) -> anyhow::Result<Child> {
     let flags = ["--listen", "127.0.0.1:0", "--service-a", &a.url()];
     Child::start(program, whose, &flags).await
-}
-
-fn tell(what: &str, b: &Child) -> anyhow::Result<()> {
-    let pid = b.pid().context("B has ended")?;
-    #[expect(clippy::cast_precision_loss, reason = "a figure")]
-    let [now, peak] = [memory_kb(pid)?, peak_memory_kb(pid)?].map(|kb| kb as f64 / 1024.0);
-    print(&format!("  {what:58} {now:>7.1} MiB  peak {peak:>7.1}\n"));
-    Ok(())
 }
 
 /// So many connections, each opened so.
@@ -96,16 +86,6 @@ async fn idle_ones(b: &Child, count: usize) -> anyhow::Result<()> {
     drop(connections);
     left(b).await?;
     tell("after they have left", b)
-}
-
-/// Returns once B has closed what its peers have left.
-async fn left(b: &Child) -> anyhow::Result<()> {
-    let (pid, until) = (b.pid().context("B has ended")?, Instant::now() + PATIENCE);
-    while descriptors(pid)? > OWN {
-        anyhow::ensure!(Instant::now() < until, "B keeps connections that nobody has");
-        sleep(Duration::from_millis(10)).await;
-    }
-    Ok(())
 }
 
 /// What a connection says that never gets on.

@@ -6,11 +6,9 @@ use anyhow::Context as _;
 use tokio::{sync::broadcast::Receiver, time::sleep};
 
 use super::{
-    Kind,
     company::{Crowd, Idle},
     newcomers::Newcomers,
-    seen::Seen,
-    start,
+    seen::{IDLE, Seen, idle_bound},
 };
 use crate::{
     child::{Child, line_with},
@@ -18,12 +16,31 @@ use crate::{
     program::Program,
 };
 
-/// The service's patience in a drain; no call of a round takes as long.
+/// The service's `--drain-timeout`; no call of a round takes as long.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(4);
-/// The contract: idle connections, Watches and silent peers hold the exit back no longer, after the last call.
-const IDLE: Duration = Duration::from_millis(250);
-/// Several rounds share two cores, each with a process that starts.
-const SLACK: Duration = Duration::from_millis(250);
+
+/// What is asked of a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Kind {
+    service: &'static str,
+    interrupt: bool,
+    /// 64 calls in flight and a slow reader, or no call at all.
+    calls: bool,
+}
+
+impl Kind {
+    /// A and B in turns, both signals in turns.
+    pub fn of(number: usize, calls: bool) -> Self {
+        let service = if number.is_multiple_of(2) { "service-a" } else { "service-b" };
+        Kind { service, interrupt: number / 2 % 2 == 1, calls }
+    }
+
+    /// Such as `service-a SIGTERM, 64 calls`.
+    pub fn name(self) -> String {
+        let signal = if self.interrupt { "SIGINT" } else { "SIGTERM" };
+        format!("{} {signal}, {}", self.service, if self.calls { "64 calls" } else { "no call" })
+    }
+}
 
 /// What became of it.
 pub struct Round {
@@ -41,7 +58,7 @@ pub struct Round {
 
 /// Plays round `number` of a kind. Errors: it could not be set up.
 pub async fn play(program: &Program, kind: Kind, number: usize, a: &str) -> anyhow::Result<Round> {
-    let mut service = start(program, kind.service, a, DRAIN_TIMEOUT).await?;
+    let mut service = start(program, kind.service, a).await?;
     ready(&service).await?;
     let log = service.log_from_now();
     let idle = Idle::gather(&service).await.context("idle peers")?;
@@ -60,6 +77,14 @@ pub async fn play(program: &Program, kind: Kind, number: usize, a: &str) -> anyh
         idle.ends(signalled).await
     };
     judge(&mut service, log, seen).await
+}
+
+/// A process to be ended.
+async fn start(program: &Program, service: &'static str, a: &str) -> anyhow::Result<Child> {
+    let timeout = format!("{}ms", DRAIN_TIMEOUT.as_millis());
+    let flags = ["--listen", "127.0.0.1:0", "--fault-injection", "--drain-timeout", &timeout];
+    let to_a: &[&str] = if service == "service-b" { &["--service-a", a] } else { &[] };
+    Child::start(program, service, &[&flags, to_a].concat()).await
 }
 
 /// Every worker of B is connected to A: a round is about the end, not about the beginning.
@@ -92,13 +117,8 @@ async fn judge(service: &mut Child, mut log: Receiver<String>, seen: Seen) -> an
     let drained = drained.unwrap_or_else(|error| error.to_string());
     must(drained.contains("calls_cut=0"), format!("the log says: {drained}"));
     let exit_after = exited.saturating_duration_since(last_answer);
-    must(exit_after <= IDLE + SLACK, format!("late exit: {} ms after the last answer", exit_after.as_millis()));
+    must(exit_after <= idle_bound(), format!("late exit: {} ms after the last answer", exit_after.as_millis()));
     let in_all = exited.saturating_duration_since(signalled);
     must(in_all <= DRAIN_TIMEOUT + IDLE, format!("late exit: {} ms after the signal", in_all.as_millis()));
     Ok(Round { whole, unprocessed, lost, exit_after, wrong })
-}
-
-/// How soon an idle peer must be gone.
-pub fn idle_bound() -> Duration {
-    IDLE + SLACK
 }

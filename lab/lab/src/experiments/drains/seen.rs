@@ -1,9 +1,13 @@
 //! What the peers of a process saw of its end, and what of it was not as it must be.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::round::idle_bound;
 use crate::raw::{Ended, Fate};
+
+/// The contract: idle connections, Watches and silent peers hold the exit back no longer, after the last call.
+pub const IDLE: Duration = Duration::from_millis(250);
+/// Several rounds share two cores, each with a process that starts.
+const SLACK: Duration = Duration::from_millis(250);
 
 /// What they saw.
 pub struct Seen {
@@ -85,4 +89,9 @@ impl Seen {
         let after = at.map(|at| at.saturating_duration_since(self.signalled));
         self.must(after.is_some_and(|after| after <= idle_bound()), &format!("{who}: gone after {after:?}"));
     }
+}
+
+/// How soon an idle peer must be gone.
+pub fn idle_bound() -> Duration {
+    IDLE + SLACK
 }

@@ -13,7 +13,7 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use crate::{child::value, experiments::figures::Figures, print::print, program::Program};
 use offer::{Outcome, Pace};
-use stage::{DEADLINE_MS, Service, Stage};
+use stage::{DEADLINE_MS, Service, Stage, headline};
 
 /// How much of it.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -148,11 +148,6 @@ async fn at_the_cpu(program: &Program, service: Service) -> anyhow::Result<()> {
     print(&format!("  {:.0} % of the peak went well\n", 100.0 * over.goodput() / peak));
     is_as_before(&calm, &after);
     Ok(())
-}
-
-fn headline(of: &str) {
-    print(&format!("\n{of}\n"));
-    print("              calls/s    go well   p50 ms     p99   refused     p99   CPU µs/call\n");
 }
 
 fn expect(held: bool, what: &str) -> bool {

@@ -116,3 +116,9 @@ impl Stage {
         }
     }
 }
+
+/// Prints the headline of what a stage shows.
+pub fn headline(of: &str) {
+    print(&format!("\n{of}\n"));
+    print("              calls/s    go well   p50 ms     p99   refused     p99   CPU µs/call\n");
+}
