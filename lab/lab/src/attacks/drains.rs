@@ -12,7 +12,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 use crate::{
     child::Child,
     program::{Program, STOCK_TONIC},
-    raw::{Caller, Fate, Manners, Plain},
+    raw::{ConnectionConfig, Fate, Plain, RawConnection},
     watch::Watch,
 };
 
@@ -53,30 +53,31 @@ enum State {
     Says(&'static [u8]),
     Watches,
     KeepsHttp1,
-    Idles(Manners),
+    Idles(ConnectionConfig),
     /// With a call of a second.
-    Calls(Manners),
+    Calls(ConnectionConfig),
     /// With a call that is answered at once, at length.
-    Reads(Manners),
+    Reads(ConnectionConfig),
 }
 
-const SLOWLY: Manners = Manners { window: 1024, pause: Some(Duration::from_millis(30)), ..Manners::GOOD };
-const NOT_AT_ALL: Manners = Manners { window: 1024, pause: None, ..Manners::GOOD };
+const SLOWLY: ConnectionConfig =
+    ConnectionConfig { window: 1024, pause: Some(Duration::from_millis(30)), ..ConnectionConfig::DEFAULT };
+const NOT_AT_ALL: ConnectionConfig = ConnectionConfig { window: 1024, pause: None, ..ConnectionConfig::DEFAULT };
 
 /// Every one of them.
 #[rustfmt::skip]
 pub const DRAINS: &[Drain] = &[
     drain("drain-silent", "a peer that has said nothing", Exits::AtOnce, State::Says(b"")),
     drain("drain-half-preface", "a peer that has sent ten bytes of the preface", Exits::AtOnce, State::Says(PREFACE.split_at(10).0)),
-    drain("drain-idle", "a connection without a call", Exits::AtOnce, State::Idles(Manners::GOOD)),
-    drain("drain-idle-deaf", "the same, whose peer answers no PING", Exits::AtOnce, State::Idles(Manners::DEAF)),
+    drain("drain-idle", "a connection without a call", Exits::AtOnce, State::Idles(ConnectionConfig::DEFAULT)),
+    drain("drain-idle-deaf", "the same, whose peer answers no PING", Exits::AtOnce, State::Idles(ConnectionConfig::WITHOUT_PING_ACKS)),
     drain("drain-http1", "a kept HTTP/1.1 connection", Exits::AtOnce, State::KeepsHttp1),
     drain("drain-watch", "an open health Watch, which is told", Exits::AtOnce, State::Watches),
-    drain("drain-call", "a call", Exits::AfterItsCall, State::Calls(Manners::GOOD)),
-    drain("drain-call-deaf", "the same, whose peer answers no PING", Exits::AfterItsCall, State::Calls(Manners::DEAF)),
+    drain("drain-call", "a call", Exits::AfterItsCall, State::Calls(ConnectionConfig::DEFAULT)),
+    drain("drain-call-deaf", "the same, whose peer answers no PING", Exits::AfterItsCall, State::Calls(ConnectionConfig::WITHOUT_PING_ACKS)),
     drain("drain-slow-reader", "a peer that takes its answer slowly", Exits::AfterItsCall, State::Reads(SLOWLY)),
     drain("drain-never-reads", "a peer that does not take its answer", Exits::AtTheDrainTimeout, State::Reads(NOT_AT_ALL)),
-    drain("drain-long-call", "a call longer than the drain timeout", Exits::AtTheDrainTimeout, State::Calls(Manners::GOOD)),
+    drain("drain-long-call", "a call longer than the drain timeout", Exits::AtTheDrainTimeout, State::Calls(ConnectionConfig::DEFAULT)),
 ];
 
 const fn drain(name: &'static str, does: &'static str, exits: Exits, state: State) -> Drain {
@@ -163,7 +164,7 @@ enum Held {
     Says(TcpStream),
     Watches(Watch),
     KeepsHttp1(Plain),
-    Calls(Caller),
+    Calls(RawConnection),
 }
 
 impl State {
@@ -182,16 +183,16 @@ impl State {
                 peer.answer().await?;
                 Held::KeepsHttp1(peer)
             }
-            State::Idles(manners) => Held::Calls(called(server, manners, None).await?),
-            State::Calls(manners) => Held::Calls(called(server, manners, Some("hello")).await?),
-            State::Reads(manners) => Held::Calls(called(server, manners, Some(&"long".repeat(4096))).await?),
+            State::Idles(config) => Held::Calls(called(server, config, None).await?),
+            State::Calls(config) => Held::Calls(called(server, config, Some("hello")).await?),
+            State::Reads(config) => Held::Calls(called(server, config, Some(&"long".repeat(4096))).await?),
         })
     }
 }
 
 /// A connection on which the server has read everything, a call of this text included.
-async fn called(server: &Child, manners: Manners, msg: Option<&str>) -> anyhow::Result<Caller> {
-    let mut caller = Caller::connect(server.address(), manners).await?;
+async fn called(server: &Child, config: ConnectionConfig, msg: Option<&str>) -> anyhow::Result<RawConnection> {
+    let mut caller = RawConnection::connect(server.address(), config).await?;
     if let Some(msg) = msg {
         caller.call(server.name(), msg, &[]).await?;
     }
@@ -206,14 +207,14 @@ impl Gone {
         Gone::default()
     }
 
-    async fn of_a_caller(caller: Caller, signalled: Instant) -> Gone {
+    async fn of_a_caller(caller: RawConnection, signalled: Instant) -> Gone {
         let ended = caller.ended(PATIENCE).await;
         let answered = ended.last_answer().map(|at| at.saturating_duration_since(signalled));
         Gone { answered, call: ended.calls.first().map(|call| ended.fate(call)), ..Gone::default() }
     }
 
     async fn of_a_watch(watch: Watch) -> Gone {
-        let told = timeout(PATIENCE, watch.told()).await.is_ok_and(|told| told.is_drained());
+        let told = timeout(PATIENCE, watch.end()).await.is_ok_and(|told| told.is_drained());
         Gone { told: Some(told), ..Gone::default() }
     }
 }

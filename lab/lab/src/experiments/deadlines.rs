@@ -10,7 +10,7 @@ use super::figures::{Figures, headline, tell};
 use crate::{
     child::Child,
     failures::{Face, Question},
-    grpc::Caller,
+    grpc::GrpcClient,
     print::print,
     program::Program,
 };
@@ -77,7 +77,7 @@ async fn stall(program: &Program, behavior: &str, calls: usize) -> anyhow::Resul
 
 /// One caller's calls, one after the other.
 async fn call(b: SocketAddr, caller: usize, rounds: usize) -> anyhow::Result<(usize, Figures)> {
-    let connection = Caller::connect(b, PATIENCE).await?;
+    let connection = GrpcClient::connect(b, PATIENCE).await?;
     let (mut kept, mut late) = (0, Figures::default());
     for round in 0..rounds {
         let (timeout, ms) = DEADLINES[(caller + round) % DEADLINES.len()];

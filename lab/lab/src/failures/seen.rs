@@ -6,7 +6,7 @@ use http::HeaderMap;
 use service_runtime::{origin::Origin, status::code_name};
 
 use crate::{
-    grpc::{self, Caller},
+    grpc::{self, GrpcClient},
     http::{self as plain, Ask},
 };
 
@@ -82,7 +82,7 @@ impl Question {
         let headers: Vec<_> = timeout.into_iter().chain(behavior).collect();
         match face {
             Face::Grpc => {
-                let caller = Caller::connect(b, patience).await?;
+                let caller = GrpcClient::connect(b, patience).await?;
                 Ok(Seen::of_grpc(caller.call_echo(self.msg, &headers, patience).await?))
             }
             Face::Json => {
@@ -96,7 +96,7 @@ impl Question {
 
 impl Question {
     /// Asks over a connection that is there. Errors: no whole answer within `patience`.
-    pub async fn ask_on(self, caller: &Caller, patience: Duration) -> anyhow::Result<Seen> {
+    pub async fn ask_on(self, caller: &GrpcClient, patience: Duration) -> anyhow::Result<Seen> {
         let timeout = self.timeout.map(|timeout| ("grpc-timeout", timeout));
         let headers: Vec<_> = timeout.into_iter().collect();
         Ok(Seen::of_grpc(caller.call_echo(self.msg, &headers, patience).await?))

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use bytes::BufMut;
 use echo_proto::{CallEchoRequest, CallEchoResponse, EchoRequest, EchoResponse};
+use hostile_peer::frame;
 use prost::Message;
 
 /// One call, by its stream.
@@ -65,9 +65,8 @@ pub(super) fn exchange(service: &str, msg: &str) -> (&'static str, Vec<u8>, Vec<
 
 /// A message with gRPC's five bytes before it.
 pub(super) fn framed(message: &[u8]) -> Vec<u8> {
-    let mut framed = vec![0];
-    framed.put_u32(u32::try_from(message.len()).expect("far below 4 GiB"));
-    framed.put_slice(message);
+    let mut framed = Vec::new();
+    frame::put_message(&mut framed, 0, message);
     framed
 }
 

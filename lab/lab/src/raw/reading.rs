@@ -10,12 +10,12 @@ use tokio::{
     time::{Instant as Deadline, sleep, timeout_at},
 };
 
-use super::{call::Ended, caller::Caller};
+use super::{call::Ended, connection::RawConnection};
 
 /// What does not come within that does not come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-impl Caller {
+impl RawConnection {
     /// Returns once the peer has read all that was sent: frames keep their order, and it has answered a PING behind them.
     ///
     /// Errors: it does not.
@@ -63,7 +63,7 @@ impl Caller {
                 Err(_) => break false,
             }
         };
-        let Caller { calls, goaways, heard, .. } = self;
+        let RawConnection { calls, goaways, heard, .. } = self;
         Ended { calls, goaways, heard, at: Instant::now(), closed }
     }
 
@@ -93,7 +93,7 @@ impl Caller {
         match frame.kind {
             frame::SETTINGS if !is_answer => self.put(frame::SETTINGS, frame::ACK, 0, &[]).await,
             frame::PING if is_answer => self.pongs += 1,
-            frame::PING if self.manners.answers_pings => self.put(frame::PING, frame::ACK, 0, &frame.payload).await,
+            frame::PING if self.config.answers_pings => self.put(frame::PING, frame::ACK, 0, &frame.payload).await,
             frame::GOAWAY => self.goaways.push((&frame.payload[..]).try_get_u32()? & (u32::MAX >> 1)),
             frame::DATA | frame::HEADERS | frame::RST_STREAM => self.note(frame),
             _ => {}
@@ -120,7 +120,7 @@ impl Caller {
 
     /// Lets as many bytes come as came, after the pause, if it reads on at all.
     async fn make_room(&mut self, data: &Frame) {
-        let Some(pause) = self.manners.pause.filter(|_| !data.payload.is_empty()) else { return };
+        let Some(pause) = self.config.pause.filter(|_| !data.payload.is_empty()) else { return };
         if !pause.is_zero() {
             sleep(pause).await;
         }

@@ -9,7 +9,7 @@ use super::cost::{left, tell};
 use crate::{
     child::Child,
     print::print,
-    raw::{Caller, Manners},
+    raw::{ConnectionConfig, RawConnection},
     usage::peak_memory_kb,
 };
 
@@ -24,14 +24,14 @@ const ANSWERED: Duration = Duration::from_secs(5);
 
 /// Calls that are begun, and never finished: the most memory that it took.
 pub async fn only_begun(b: &Child) -> anyhow::Result<u64> {
-    let mut callers = connect(b, Manners::GOOD).await?;
+    let mut callers = connect(b, ConnectionConfig::DEFAULT).await?;
     let begun = callers.iter_mut().map(async |caller| {
         caller.only_begin("service-b", BEGUN).await?;
         caller.heard().await
     });
     // One that is closed for it is no error.
     let closed = join_all(begun).await.iter().filter(|begun| begun.is_err()).count();
-    let refused: usize = callers.iter().map(Caller::resets).sum();
+    let refused: usize = callers.iter().map(RawConnection::resets).sum();
     print(&format!(
         "  {CONNECTIONS} connections begin {BEGUN} calls each: {refused} refused, {closed} connections closed\n"
     ));
@@ -44,7 +44,7 @@ pub async fn only_begun(b: &Child) -> anyhow::Result<u64> {
 
 /// Answers that nobody takes.
 pub async fn unread(b: &Child) -> anyhow::Result<()> {
-    let mut callers = connect(b, Manners { window: 0, pause: None, ..Manners::GOOD }).await?;
+    let mut callers = connect(b, ConnectionConfig { window: 0, pause: None, ..ConnectionConfig::DEFAULT }).await?;
     let text = "x".repeat(LENGTH);
     for caller in &mut callers {
         for _ in 0..UNREAD {
@@ -61,10 +61,10 @@ pub async fn unread(b: &Child) -> anyhow::Result<()> {
     tell("after they have left", b)
 }
 
-async fn connect(b: &Child, manners: Manners) -> anyhow::Result<Vec<Caller>> {
+async fn connect(b: &Child, config: ConnectionConfig) -> anyhow::Result<Vec<RawConnection>> {
     let mut callers = Vec::new();
     for _ in 0..CONNECTIONS {
-        let mut caller = Caller::connect(b.address(), manners).await?;
+        let mut caller = RawConnection::connect(b.address(), config).await?;
         // Its SETTINGS are known, and acknowledged.
         caller.heard().await?;
         callers.push(caller);

@@ -18,7 +18,7 @@ use crate::{
     child::Child,
     print::print,
     program::{Program, STOCK_TONIC},
-    raw::{Caller, Manners, closed, opening},
+    raw::{ConnectionConfig, RawConnection, closed, opening},
 };
 use cost::{OWN_DESCRIPTORS, left, tell};
 
@@ -78,7 +78,7 @@ async fn connect<T>(count: usize, open: impl AsyncFn(usize) -> anyhow::Result<T>
 async fn idle_ones(b: &Child, count: usize) -> anyhow::Result<()> {
     tell("at start", b)?;
     let connections = connect(count, async |_| {
-        let mut caller = Caller::connect(b.address(), Manners::GOOD).await?;
+        let mut caller = RawConnection::connect(b.address(), ConnectionConfig::DEFAULT).await?;
         caller.heard().await.map(|()| caller)
     });
     let connections = connections.await?;

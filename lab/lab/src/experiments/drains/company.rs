@@ -10,7 +10,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream};
 use super::seen::Seen;
 use crate::{
     child::Child,
-    raw::{Caller, Manners, Plain, closed},
+    raw::{ConnectionConfig, Plain, RawConnection, closed},
     watch::Watch,
 };
 
@@ -26,8 +26,8 @@ const STEP: u32 = 2 * 1024;
 /// Peers without a call.
 pub struct Idle {
     watch: Watch,
-    http2: Caller,
-    deaf: Caller,
+    http2: RawConnection,
+    deaf: RawConnection,
     http1: Plain,
     silent: TcpStream,
     half: TcpStream,
@@ -39,8 +39,10 @@ impl Idle {
         let mut http1 = Plain::connect(at).await?;
         http1.ask(name, "before", "").await?;
         http1.answer().await?;
-        let (mut http2, mut deaf) =
-            (Caller::connect(at, Manners::GOOD).await?, Caller::connect(at, Manners::DEAF).await?);
+        let (mut http2, mut deaf) = (
+            RawConnection::connect(at, ConnectionConfig::DEFAULT).await?,
+            RawConnection::connect(at, ConnectionConfig::WITHOUT_PING_ACKS).await?,
+        );
         for caller in [&mut http2, &mut deaf] {
             caller.call(name, "before", &[]).await?;
             caller.answered().await?;
@@ -53,7 +55,7 @@ impl Idle {
     pub async fn ends(self, signalled: Instant) -> Seen {
         let mut seen = Seen::new(signalled);
         let (told, http2, deaf, http1, silent, half) = tokio::join!(
-            self.watch.told(),
+            self.watch.end(),
             self.http2.ended(PATIENCE),
             self.deaf.ended(PATIENCE),
             self.http1.closed(),
@@ -75,13 +77,13 @@ impl Idle {
 
 /// Callers whose calls are in flight when the signal comes.
 pub struct Crowd {
-    callers: Vec<Caller>,
-    deaf: Caller,
-    slow: Caller,
+    callers: Vec<RawConnection>,
+    deaf: RawConnection,
+    slow: RawConnection,
     plain: Plain,
     /// Kept alive, and called again at the last moment.
     kept: Plain,
-    fresh: Vec<Caller>,
+    fresh: Vec<RawConnection>,
 }
 
 impl Crowd {
@@ -89,14 +91,14 @@ impl Crowd {
         let (name, at) = (service.name(), service.address());
         let mut callers = Vec::new();
         for _ in 0..CONNECTIONS {
-            callers.push(Caller::connect(at, Manners::GOOD).await?);
+            callers.push(RawConnection::connect(at, ConnectionConfig::DEFAULT).await?);
         }
         let pause = Duration::from_millis(if (number / 4).is_multiple_of(2) { 20 } else { 70 });
-        let slowly = Manners { window: STEP, pause: Some(pause), ..Manners::GOOD };
+        let slowly = ConnectionConfig { window: STEP, pause: Some(pause), ..ConnectionConfig::DEFAULT };
         let mut crowd = Crowd {
             callers,
-            deaf: Caller::connect(at, Manners::DEAF).await?,
-            slow: Caller::connect(at, slowly).await?,
+            deaf: RawConnection::connect(at, ConnectionConfig::WITHOUT_PING_ACKS).await?,
+            slow: RawConnection::connect(at, slowly).await?,
             plain: Plain::connect(at).await?,
             kept: Plain::connect(at).await?,
             fresh: Vec::new(),
@@ -115,7 +117,7 @@ impl Crowd {
     /// What the process can have no idea of yet when the signal comes: the calls are in the sockets' queues.
     pub async fn at_the_last_moment(&mut self, service: &Child) -> anyhow::Result<()> {
         let (name, at) = (service.name(), service.address());
-        self.fresh.push(Caller::connect(at, Manners::GOOD).await?);
+        self.fresh.push(RawConnection::connect(at, ConnectionConfig::DEFAULT).await?);
         for caller in [self.callers.first_mut(), self.fresh.first_mut()].into_iter().flatten() {
             call(caller, name).await?;
         }
@@ -147,7 +149,7 @@ impl Crowd {
     }
 }
 
-async fn call(caller: &mut Caller, service: &str) -> anyhow::Result<()> {
+async fn call(caller: &mut RawConnection, service: &str) -> anyhow::Result<()> {
     for number in 0..CALLS {
         let behavior = format!("sleep-{}ms", 100 + 15 * number);
         caller.call(service, &format!("hello-{number}"), &[("rpc-behavior", &behavior)]).await?;

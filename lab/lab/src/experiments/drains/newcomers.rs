@@ -7,7 +7,7 @@ use tokio::{task::JoinHandle, time::sleep};
 use super::{company::PATIENCE, seen::Seen};
 use crate::{
     child::Child,
-    raw::{Caller, Ended, Manners},
+    raw::{ConnectionConfig, Ended, RawConnection},
 };
 
 /// Between two calls of one caller: a load, and not the one that is asked about.
@@ -23,7 +23,9 @@ impl Newcomers {
     pub fn start(service: &Child) -> Self {
         let (name, at) = (service.name(), service.address());
         let steady = async move {
-            let Ok(mut caller) = Caller::connect(at, Manners::GOOD).await else { unreachable!("it listens") };
+            let Ok(mut caller) = RawConnection::connect(at, ConnectionConfig::DEFAULT).await else {
+                unreachable!("it listens")
+            };
             while !caller.is_told_to_go() && caller.call(name, "steady", &[]).await.is_ok() {
                 if !caller.read_for(PACE).await.unwrap_or_default() {
                     break;
@@ -33,7 +35,7 @@ impl Newcomers {
         };
         let newly = async move {
             let mut all = Vec::new();
-            while let Ok(mut caller) = Caller::connect(at, Manners::GOOD).await {
+            while let Ok(mut caller) = RawConnection::connect(at, ConnectionConfig::DEFAULT).await {
                 if caller.call(name, "newly", &[]).await.is_ok() {
                     // One that has its answer leaves; the others wait to be told.
                     let patience = if caller.answered().await.is_ok() { Duration::ZERO } else { PATIENCE };
