@@ -60,6 +60,11 @@ impl Child {
         Ok(Child { name: service, process, _tie: tie, address, lines: log, from_start })
     }
 
+    /// The same on a free port of 127.0.0.1.
+    pub async fn start_on_free_port(program: &Program, service: &'static str, flags: &[&str]) -> anyhow::Result<Child> {
+        Child::start(program, service, &[&["--listen", "127.0.0.1:0"], flags].concat()).await
+    }
+
     /// Which service it is.
     pub fn name(&self) -> &'static str {
         self.name

@@ -1,17 +1,20 @@
 //! `lab peer`: a peer that misbehaves on purpose until Ctrl-C, for you to point your own gRPC client at.
 
 use std::{
-    fmt::Write as _,
     net::SocketAddr,
     process::ExitCode,
     time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
-use hostile_peer::{Behavior, Event, EventKind, Peer, Unknown};
+use hostile_peer::{Behavior, Event, EventKind, Peer, groups};
 use service_runtime::cli;
 
-use crate::{print::print, signals::Signals};
+use crate::{
+    listing::{self, where_to_look},
+    print::print,
+    signals::Signals,
+};
 
 /// How to misbehave, and where.
 #[derive(Debug, clap::Args)]
@@ -43,7 +46,7 @@ pub(crate) fn loopback(text: &str) -> Result<SocketAddr, String> {
 /// Errors: the port is taken.
 pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let Some(name) = &args.behavior else {
-        print(&table());
+        print(&listing::text(groups(), listing::width(groups())));
         return Ok(ExitCode::SUCCESS);
     };
     match name.parse() {
@@ -53,13 +56,6 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::from(2))
         }
     }
-}
-
-/// What is wrong with a name, and which command shows those that there are.
-pub(crate) fn where_to_look(unknown: &Unknown, list: &str) -> String {
-    let said = unknown.to_string();
-    let then = if said.ends_with('?') { "" } else { ";" };
-    format!("{said}{then} {list} shows them all")
 }
 
 async fn play(behavior: Behavior, at: SocketAddr) -> anyhow::Result<ExitCode> {
@@ -92,17 +88,4 @@ fn line(event: Event, from: Instant) -> String {
         EventKind::Closed => "connection over".to_owned(),
     };
     format!("{:>7} ms  {what}\n", at.as_millis())
-}
-
-/// Every behaviour, in groups, with its sentence.
-fn table() -> String {
-    let width = hostile_peer::list().map(|(name, _)| name.len()).max().unwrap_or_default();
-    let mut table = String::new();
-    for group in hostile_peer::groups() {
-        let _ = writeln!(table, "{}:", group.title);
-        for (name, does) in group.list() {
-            let _ = writeln!(table, "  {name:width$}  {does}");
-        }
-    }
-    table
 }

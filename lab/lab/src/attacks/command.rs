@@ -12,7 +12,7 @@ use super::{
     table,
     told::told,
 };
-use crate::{peer::loopback, print::print, program::Program, signals::Signals};
+use crate::{listing, markdown::line, peer::loopback, print::print, program::Program, signals::Signals};
 
 /// What to do, and to whom.
 #[derive(Debug, clap::Args)]
@@ -116,8 +116,9 @@ struct Table {
 
 impl Table {
     fn begin(columns: &'static [Column]) -> Self {
-        print(&line(["attack", "expected"].into_iter().chain(columns.iter().map(|column| column.title))));
-        print(&line([":--"; 5].into_iter().take(2 + columns.len())));
+        let titles = ["attack", "expected"].into_iter().chain(columns.iter().map(|column| column.title));
+        print(&line(titles, &WIDTHS));
+        print(&line([":--"; 5].into_iter().take(2 + columns.len()), &WIDTHS));
         Table { columns, unmet: vec![Vec::new(); columns.len()] }
     }
 
@@ -154,7 +155,7 @@ impl Table {
             unmet.extend((*mark == '✗').then_some(name));
         }
         let cells: Vec<_> = cells.into_iter().map(|(mark, cell)| format!("{mark} {cell}")).collect();
-        print(&line([name, expected].into_iter().chain(cells.iter().map(String::as_str))));
+        print(&line([name, expected].into_iter().chain(cells.iter().map(String::as_str)), &WIDTHS));
     }
 
     /// True if all of ours did as expected.
@@ -204,23 +205,13 @@ fn summary(columns: &[Column], unmet: &[Vec<&str>]) -> String {
     summary + "\n"
 }
 
-/// A line of a Markdown table, its columns wide enough to be read as it stands.
-fn line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
-    const WIDTHS: [usize; 5] = [28, 52, 56, 56, 56];
-    let cells: Vec<_> = cells.zip(WIDTHS).map(|(cell, width)| format!("{cell:width$}")).collect();
-    format!("| {} |\n", cells.join(" | "))
-}
+/// How wide the columns of the table are.
+const WIDTHS: [usize; 5] = [28, 52, 56, 56, 56];
 
 /// Every attack, in groups, with its sentence.
 fn list() -> String {
-    let width = groups().flat_map(|group| group.list()).map(|(name, _)| name.len()).max().unwrap_or_default();
-    let mut list = String::new();
-    for group in groups() {
-        let _ = writeln!(list, "{}:", group.title);
-        for (name, does) in group.list() {
-            let _ = writeln!(list, "  {name:width$}  {does}");
-        }
-    }
+    let width = listing::width(groups());
+    let mut list = listing::text(groups(), width);
     let _ = writeln!(list, "SIGTERM, where the server has:");
     for Drain { name, does, .. } in DRAINS {
         let _ = writeln!(list, "  {name:width$}  {does}");

@@ -105,15 +105,15 @@ impl Drain {
             if matches!(self.state, State::Calls(_)) { &["--rpc-behavior", "sleep-1"] } else { &[] };
         let timeout = format!("{}ms", DRAIN_TIMEOUT.as_millis());
         let limit: &[&str] = if self.exits == Exits::AtTheDrainTimeout { &["--drain-timeout", &timeout] } else { &[] };
-        let behind = start(program, "service-a", behavior).await?;
+        let behind = Child::start_on_free_port(program, "service-a", behavior).await?;
         let to_a = ["--service-a", &behind.url()];
-        let a = self.end(start(program, "service-a", &[limit, behavior].concat()).await?);
-        let b = self.end(start(program, "service-b", &[limit, &to_a].concat()).await?);
+        let a = self.end(Child::start_on_free_port(program, "service-a", &[limit, behavior].concat()).await?);
+        let b = self.end(Child::start_on_free_port(program, "service-b", &[limit, &to_a].concat()).await?);
         if matches!(self.state, State::Watches | State::KeepsHttp1) {
             let (a, b) = tokio::try_join!(a, b)?;
             return Ok([Some(a), Some(b), None]);
         }
-        let stock = self.end(start(program, STOCK_TONIC, &to_a).await?);
+        let stock = self.end(Child::start_on_free_port(program, STOCK_TONIC, &to_a).await?);
         let (a, b, stock) = tokio::try_join!(a, b, stock)?;
         Ok([a, b, stock].map(Some))
     }
@@ -153,10 +153,6 @@ impl Drain {
             }
             && gone.call.as_ref().is_none_or(|call| (*call == Fate::Whole) == (self.exits == Exits::AfterItsCall))
     }
-}
-
-async fn start(program: &Program, service: &'static str, flags: &[&str]) -> anyhow::Result<Child> {
-    Child::start(program, service, &[&["--listen", "127.0.0.1:0"], flags].concat()).await
 }
 
 /// A server's peer, in its state.

@@ -30,12 +30,14 @@ pub struct Servers {
 impl Servers {
     /// Starts all. Errors: one does not start.
     pub async fn start(program: &Program) -> anyhow::Result<Self> {
-        let a = start(program, "service-a", &[]).await?;
+        let a = Child::start_on_free_port(program, "service-a", &[]).await?;
         let to_a = ["--service-a", &a.url()];
-        let b = start(program, "service-b", &to_a).await?;
-        let stock = start(program, STOCK_TONIC, &to_a).await?;
-        let narrow_a = start(program, "service-a", &["--max-connections", LIMIT]).await?;
-        let narrow_b = start(program, "service-b", &[&to_a[..], &["--max-connections", LIMIT]].concat()).await?;
+        let b = Child::start_on_free_port(program, "service-b", &to_a).await?;
+        let stock = Child::start_on_free_port(program, STOCK_TONIC, &to_a).await?;
+        let narrow_a = Child::start_on_free_port(program, "service-a", &["--max-connections", LIMIT]).await?;
+        let narrow_b =
+            Child::start_on_free_port(program, "service-b", &[&to_a[..], &["--max-connections", LIMIT]].concat())
+                .await?;
         Ok(Servers { a, b, stock, narrow_a, narrow_b })
     }
 
@@ -54,10 +56,6 @@ impl Servers {
     pub fn children(&mut self) -> [&mut Child; 5] {
         [&mut self.a, &mut self.b, &mut self.stock, &mut self.narrow_a, &mut self.narrow_b]
     }
-}
-
-async fn start(program: &Program, service: &'static str, flags: &[&str]) -> anyhow::Result<Child> {
-    Child::start(program, service, &[&["--listen", "127.0.0.1:0"], flags].concat()).await
 }
 
 fn target(address: SocketAddr, (method, path): (&str, &str)) -> Target {

@@ -21,8 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub async fn run(program: &Program, calls: usize) -> anyhow::Result<bool> {
     headline("caller leaves, A sees it");
     let peer = Peer::start("stall")?;
-    let flags = ["--listen", "127.0.0.1:0", "--service-a", &peer.url(), "--service-a-timeout", "1m"];
-    let mut b = Child::start(program, "service-b", &flags).await?;
+    let flags = ["--service-a", &peer.url(), "--service-a-timeout", "1m"];
+    let mut b = Child::start_on_free_port(program, "service-b", &flags).await?;
     let mut all_seen = 0;
     for face in [Face::Grpc, Face::Json] {
         let (mut seen, mut after) = (0, Figures::default());

@@ -53,12 +53,12 @@ pub async fn run(program: &Program, calls: usize) -> anyhow::Result<bool> {
 
 /// So many calls; how many there were, how many ended as they must, and how late.
 async fn stall(program: &Program, behavior: &str, calls: usize) -> anyhow::Result<(usize, usize, Figures)> {
-    let a = Child::start(program, "service-a", &["--listen", "127.0.0.1:0"]).await?;
+    let a = Child::start_on_free_port(program, "service-a", &[]).await?;
     let peer = if behavior == FROZEN { None } else { Some(Peer::start(behavior)?) };
     let to = peer.as_ref().map_or_else(|| a.url(), Peer::url);
     // Connecting may take longer than any deadline, so that the deadline is what ends it.
-    let flags = ["--listen", "127.0.0.1:0", "--service-a", &to, "--service-a-connect-timeout", "1m"];
-    let b = Child::start(program, "service-b", &flags).await?;
+    let flags = ["--service-a", &to, "--service-a-connect-timeout", "1m"];
+    let b = Child::start_on_free_port(program, "service-b", &flags).await?;
     if behavior == FROZEN {
         // B is connected: what follows stalls in the middle of a connection that was good.
         Question { msg: "hello", timeout: None }.ask(b.address(), Face::Grpc, None).await?;

@@ -36,8 +36,8 @@ pub async fn run(program: &Program, seconds: usize) -> anyhow::Result<bool> {
 /// A peer that takes connections only to close them: so each try to connect can be counted.
 async fn refusals(program: &Program, seconds: usize) -> anyhow::Result<bool> {
     let peer = Peer::start("close-on-accept")?;
-    let flags = ["--listen", "127.0.0.1:0", "--log", "warn", "--service-a", &peer.url()];
-    let b = Child::start(program, "service-b", &flags).await?;
+    let flags = ["--log", "warn", "--service-a", &peer.url()];
+    let b = Child::start_on_free_port(program, "service-b", &flags).await?;
     let pid = b.pid().context("B has ended")?;
     // The first calls make what is made once.
     load::run(program, &b.url(), Loop::Open(RATE), RATE as usize, PATIENCE).await?;
@@ -63,8 +63,8 @@ async fn refusals(program: &Program, seconds: usize) -> anyhow::Result<bool> {
 /// How long after its return every worker of B gets through to A.
 async fn recovery(program: &Program, outage: Duration) -> anyhow::Result<u128> {
     let mut a = start_a(program, 0, &[]).await?;
-    let flags = ["--listen", "127.0.0.1:0", "--log", "warn", "--service-a", &a.url()];
-    let b = Child::start(program, "service-b", &flags).await?;
+    let flags = ["--log", "warn", "--service-a", &a.url()];
+    let b = Child::start_on_free_port(program, "service-b", &flags).await?;
     every_worker(&b).await;
     let port = a.address().port();
     a.kill().await?;

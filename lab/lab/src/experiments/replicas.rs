@@ -129,7 +129,7 @@ pub async fn start_a(program: &Program, port: u16, flags: &[&str]) -> anyhow::Re
 }
 
 async fn start_b(program: &Program, whose: Whose, service_a: &str) -> anyhow::Result<Child> {
-    let common = ["--listen", "127.0.0.1:0", "--service-a", service_a];
+    let common = ["--service-a", service_a];
     let (name, flags): (_, &[&str]) = match whose {
         Whose::Ours => ("service-b", &["--log", "warn", "--service-a-timeout", "500ms"]),
         Whose::OursWithoutRetries => {
@@ -137,5 +137,5 @@ async fn start_b(program: &Program, whose: Whose, service_a: &str) -> anyhow::Re
         }
         Whose::Stock => (STOCK_TONIC, &["--service-a-timeout-ms", "500"]),
     };
-    Child::start(program, name, &[&common, flags].concat()).await
+    Child::start_on_free_port(program, name, &[&common, flags].concat()).await
 }

@@ -45,11 +45,11 @@ pub async fn run(program: &Program, calls: usize, plot: Option<&PathBuf>) -> any
 /// The attempts that A saw, and the report.
 async fn storm(program: &Program, share: u32, calls: usize) -> anyhow::Result<(u64, load::Report)> {
     let behavior = format!("error-code-14:{share}%");
-    let flags = ["--listen", "127.0.0.1:0", "--rpc-behavior", &behavior];
-    let a = Child::start(program, "service-a", &flags).await?;
+    let flags = ["--rpc-behavior", &behavior];
+    let a = Child::start_on_free_port(program, "service-a", &flags).await?;
     let mut log = a.log_from_now();
-    let flags = ["--listen", "127.0.0.1:0", "--log", "warn", "--service-a", &a.url()];
-    let b = Child::start(program, "service-b", &flags).await?;
+    let flags = ["--log", "warn", "--service-a", &a.url()];
+    let b = Child::start_on_free_port(program, "service-b", &flags).await?;
     let count = tokio::spawn(async move {
         // A line a call; those that were not read in time are counted all the same.
         let mut lines = 0;

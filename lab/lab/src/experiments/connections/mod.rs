@@ -61,8 +61,8 @@ fn within_the_limit(wanted: usize) -> anyhow::Result<usize> {
 }
 
 async fn start_b(program: &Program, whose: &'static str, a: &Child) -> anyhow::Result<Child> {
-    let flags = ["--listen", "127.0.0.1:0", "--service-a", &a.url()];
-    Child::start(program, whose, &flags).await
+    let flags = ["--service-a", &a.url()];
+    Child::start_on_free_port(program, whose, &flags).await
 }
 
 /// So many connections, each opened so.

@@ -82,9 +82,9 @@ pub async fn play(program: &Program, kind: Kind, number: usize, a: &str) -> anyh
 /// A process to be ended.
 async fn start(program: &Program, service: &'static str, a: &str) -> anyhow::Result<Child> {
     let timeout = format!("{}ms", DRAIN_TIMEOUT.as_millis());
-    let flags = ["--listen", "127.0.0.1:0", "--fault-injection", "--drain-timeout", &timeout];
+    let flags = ["--fault-injection", "--drain-timeout", &timeout];
     let to_a: &[&str] = if service == "service-b" { &["--service-a", a] } else { &[] };
-    Child::start(program, service, &[&flags, to_a].concat()).await
+    Child::start_on_free_port(program, service, &[&flags, to_a].concat()).await
 }
 
 /// Every worker of B is connected to A: a round is about the end, not about the beginning.

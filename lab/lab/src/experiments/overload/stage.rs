@@ -44,17 +44,16 @@ pub struct Stage {
 impl Stage {
     /// Starts what is called, with `flags`, and what it needs. Errors: it does not start.
     pub async fn start(program: &Program, service: Service, flags: &[&str]) -> anyhow::Result<Stage> {
-        let listen = ["--listen", "127.0.0.1:0"];
         let quiet = ["--log", "warn"];
         let stage = match service {
             Service::A => {
-                let called = Child::start(program, "service-a", &[&listen, flags].concat()).await?;
+                let called = Child::start_on_free_port(program, "service-a", flags).await?;
                 Stage { service, called, _behind: None }
             }
             Service::B => {
-                let a = Child::start(program, "service-a", &[listen, quiet].concat()).await?;
+                let a = Child::start_on_free_port(program, "service-a", &quiet).await?;
                 let to_a = ["--service-a", &a.url()];
-                let called = Child::start(program, "service-b", &[&listen, &to_a, flags].concat()).await?;
+                let called = Child::start_on_free_port(program, "service-b", &[&to_a, flags].concat()).await?;
                 Stage { service, called, _behind: Some(a) }
             }
         };

@@ -31,8 +31,8 @@ pub async fn run(program: &Program, minutes: usize) -> anyhow::Result<bool> {
     let mut first = start_a(program, 0, &["--fault-injection"]).await?;
     let second = start_a(program, 0, &["--fault-injection"]).await?;
     let both = format!("{},{}", first.url(), second.url());
-    let flags = ["--listen", "127.0.0.1:0", "--service-a", &both, "--max-concurrent-calls", LIMIT, "--fault-injection"];
-    let b = Child::start(program, "service-b", &flags).await?;
+    let flags = ["--service-a", &both, "--max-concurrent-calls", LIMIT, "--fault-injection"];
+    let b = Child::start_on_free_port(program, "service-b", &flags).await?;
     let url = b.url();
     let calls = RATE as usize * 60 * minutes;
     let load = load::run(program, &url, Loop::Open(RATE), calls, MINUTE * u32::try_from(minutes + 1)?);
