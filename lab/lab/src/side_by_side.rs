@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, process::ExitCode, time::Duration};
 
 use crate::{
-    failures::{Face, Failure, Kind, Seen, Stage, Times, table},
+    failures::{CallOutcome, Face, Failure, Kind, Stage, Times, table},
     markdown::line,
     print::print,
     program::Program,
@@ -96,7 +96,7 @@ async fn ask(program: &Program, kind: Kind, face: Face, failure: &Failure) -> (b
     }
 }
 
-fn describe(seen: &Seen, kind: Kind) -> String {
+fn describe(seen: &CallOutcome, kind: Kind) -> String {
     let code = seen.http.map_or_else(|| seen.code.clone(), |http| http.to_string());
     let why = if kind == Kind::Stock { "" } else { seen.reason.as_str() };
     let words = [code.as_str(), why].join(" ");

@@ -15,9 +15,9 @@ pub struct Case {
     pub expected: Expected,
 }
 
-/// What a server that hangs gets beyond the latest moment at which it should have done something.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// What it gets after the last frame of a flood.
+/// How long is waited beyond the latest moment at which the server should have done something.
+const AFTER_LATEST: Duration = Duration::from_secs(2);
+/// How long is waited after the last frame of a flood.
 const AFTER_FLOOD: Duration = Duration::from_secs(1);
 
 impl Case {
@@ -41,13 +41,13 @@ impl Case {
         self.expected.then == Then::ClosedUntilThereIsRoom
     }
 
-    /// Does it. Errors: nobody takes the connection.
+    /// Does it. Errors: the target does not take the connection.
     pub async fn run(&self, target: &Target) -> anyhow::Result<Reaction> {
-        let patience = match self.expected.then {
+        let within = match self.expected.then {
             Then::HasEnough => AFTER_FLOOD,
             Then::StaysOpen => self.expected.within.earliest,
-            _ => self.expected.within.latest + PATIENCE,
+            _ => self.expected.within.latest + AFTER_LATEST,
         };
-        Ok(self.attack().run_for(target, patience).await?)
+        Ok(self.attack().run_for(target, within).await?)
     }
 }

@@ -7,10 +7,10 @@ use hostile_peer::client::{Reaction, Target, groups};
 
 use super::{
     case::Case,
+    describe::describe,
     drains::{DRAINS, Drain},
     servers::{Servers, whose},
     table,
-    told::told,
 };
 use crate::{listing, markdown::line, peer::loopback, print::print, program::Program, signals::Signals};
 
@@ -187,8 +187,8 @@ impl Column {
         let expected = if self.is_stock { case.expected.without_reasons() } else { case.expected };
         match seen {
             Err(error) => ('✗', format!("{error:#}")),
-            Ok(seen) if self.is_stock && case.is_beyond_stock() => ('–', told(seen)),
-            Ok(seen) => (if expected.unmet(seen).is_none() { '✓' } else { '✗' }, told(seen)),
+            Ok(seen) if self.is_stock && case.is_beyond_stock() => ('–', describe(seen)),
+            Ok(seen) => (if expected.unmet(seen).is_none() { '✓' } else { '✗' }, describe(seen)),
         }
     }
 }

@@ -18,10 +18,10 @@ use crate::{
 
 /// Beyond the contract's bound, for a busy machine.
 const SLACK: Duration = Duration::from_millis(500);
-/// A peer without a call holds the exit back so long at most.
+/// How long a peer without a call may hold the exit back.
 const IDLE: Duration = Duration::from_millis(250);
-/// A server that has not ended by then does not end.
-const PATIENCE: Duration = Duration::from_secs(6);
+/// How long is waited for the end of the server, and of what its peer was doing.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(6);
 /// Where the drain timeout is to pass, for calls of a second.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -130,7 +130,7 @@ impl Drain {
         let held = self.state.hold(&server).await.with_context(|| format!("{}: {}", server.name(), self.name))?;
         let signalled = Instant::now();
         server.terminate()?;
-        let exits = async { timeout(PATIENCE, server.ended()).await.is_ok().then(|| signalled.elapsed()) };
+        let exits = async { timeout(EXIT_TIMEOUT, server.ended()).await.is_ok().then(|| signalled.elapsed()) };
         let (exited, gone) = match held {
             // It stays as it is for as long as the server may take.
             Held::Says(peer) => (exits.await, Gone::of(peer)),
@@ -204,13 +204,13 @@ impl Gone {
     }
 
     async fn of_a_caller(caller: RawConnection, signalled: Instant) -> Gone {
-        let ended = caller.ended(PATIENCE).await;
+        let ended = caller.ended(EXIT_TIMEOUT).await;
         let answered = ended.last_answer().map(|at| at.saturating_duration_since(signalled));
         Gone { answered, call: ended.calls.first().map(|call| ended.fate(call)), ..Gone::default() }
     }
 
     async fn of_a_watch(watch: Watch) -> Gone {
-        let told = timeout(PATIENCE, watch.end()).await.is_ok_and(|told| told.is_drained());
+        let told = timeout(EXIT_TIMEOUT, watch.end()).await.is_ok_and(|told| told.is_drained());
         Gone { told: Some(told), ..Gone::default() }
     }
 }
@@ -236,7 +236,7 @@ impl fmt::Display for Gone {
         }
         match self.exited {
             Some(exited) => write!(f, "exit after {} ms", exited.as_millis()),
-            None => write!(f, "goes on after {} s", PATIENCE.as_secs()),
+            None => write!(f, "goes on after {} s", EXIT_TIMEOUT.as_secs()),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use hostile_peer::client::{End, Reaction};
 
-use super::told::{code_and_reason, http_and_reason};
+use super::describe::{code_and_reason, http_and_reason};
 
 /// What a server must do.
 #[derive(Clone, Copy, Debug)]

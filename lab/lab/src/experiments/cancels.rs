@@ -14,8 +14,8 @@ use crate::{
     program::Program,
 };
 
-/// What is not seen by then never will be.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long is waited for A to see a call, and its end.
+const EVENT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How soon: from the caller's leaving until B's RST_STREAM is at A.
 pub async fn run(program: &Program, calls: usize) -> anyhow::Result<bool> {
@@ -44,11 +44,11 @@ pub async fn run(program: &Program, calls: usize) -> anyhow::Result<bool> {
 async fn leave(b: &Child, peer: &Peer, face: Face) -> anyhow::Result<Option<Duration>> {
     let question = Question { msg: "hello", timeout: None };
     let call = tokio::spawn(question.ask(b.address(), face, None));
-    let called = timeout(PATIENCE, sees(peer, |kind| matches!(kind, EventKind::Called { .. }))).await;
+    let called = timeout(EVENT_TIMEOUT, sees(peer, |kind| matches!(kind, EventKind::Called { .. }))).await;
     called.context("A was not called")?;
     let left = Instant::now();
     call.abort();
-    let cancelled = timeout(PATIENCE, sees(peer, |kind| *kind == EventKind::Cancelled)).await;
+    let cancelled = timeout(EVENT_TIMEOUT, sees(peer, |kind| *kind == EventKind::Cancelled)).await;
     Ok(cancelled.ok().map(|at| at.saturating_duration_since(left)))
 }
 

@@ -32,8 +32,8 @@ const FROZEN: &str = "";
 const CALLERS: usize = 25;
 /// The deadlines in turn: short, and none a multiple of another.
 const DEADLINES: [(&str, u64); 4] = [("30m", 30), ("70m", 70), ("110m", 110), ("190m", 190)];
-/// An answer that takes longer is none.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an answer is waited for.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How late is how long after the deadline the whole answer was there; B answers 5 ms before it.
 pub async fn run(program: &Program, calls: usize) -> anyhow::Result<bool> {
@@ -77,15 +77,15 @@ async fn stall(program: &Program, behavior: &str, calls: usize) -> anyhow::Resul
 
 /// One caller's calls, one after the other.
 async fn call(b: SocketAddr, caller: usize, rounds: usize) -> anyhow::Result<(usize, Figures)> {
-    let connection = GrpcClient::connect(b, PATIENCE).await?;
+    let connection = GrpcClient::connect(b, ANSWER_TIMEOUT).await?;
     let (mut kept, mut late) = (0, Figures::default());
     for round in 0..rounds {
         let (timeout, ms) = DEADLINES[(caller + round) % DEADLINES.len()];
         let question = Question { msg: "hello", timeout: Some(timeout) };
         let seen = if round % 2 == 0 {
-            question.ask_on(&connection, PATIENCE).await?
+            question.ask_on(&connection, ANSWER_TIMEOUT).await?
         } else {
-            question.ask_for(b, Face::Json, None, PATIENCE).await?
+            question.ask_for(b, Face::Json, None, ANSWER_TIMEOUT).await?
         };
         kept += usize::from(seen.code == "DEADLINE_EXCEEDED" && seen.reason == "DEADLINE_EXCEEDED");
         late.add((seen.took.as_secs_f64() - Duration::from_millis(ms).as_secs_f64()) * 1000.0);

@@ -20,7 +20,8 @@ const ROUNDS: usize = 9;
 const ALLOWED: f64 = 2.0;
 /// Below this both are the machine's noise.
 const NOISE_MS: f64 = 2.0;
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a load may take.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Which of them.
 #[derive(Clone, Debug, clap::Args)]
@@ -41,7 +42,8 @@ pub async fn run(program: &Program, which: &Which) -> anyhow::Result<bool> {
         for _ in 0..ROUNDS {
             for (flooded, p99) in [(&other, &mut elsewhere), (&a, &mut here)] {
                 let report =
-                    during(&flood, flooded, load::echo(program, &a.url(), Loop::Open(RATE), CALLS, PATIENCE)).await?;
+                    during(&flood, flooded, load::echo(program, &a.url(), Loop::Open(RATE), CALLS, LOAD_TIMEOUT))
+                        .await?;
                 p99.push(report.p99_ms);
                 failed += report.errors;
             }

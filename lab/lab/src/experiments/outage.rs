@@ -40,9 +40,9 @@ async fn refusals(program: &Program, seconds: usize) -> anyhow::Result<bool> {
     let b = Child::start_on_free_port(program, "service-b", &flags).await?;
     let pid = b.pid().context("B has ended")?;
     // The first calls make what is made once.
-    load::run(program, &b.url(), Loop::Open(RATE), RATE as usize, PATIENCE).await?;
+    load::run(program, &b.url(), Loop::Open(RATE), RATE as usize, LOAD_TIMEOUT).await?;
     let (cpu, memory, connects) = (usage::cpu(pid)?, usage::memory_kb(pid)?, peer.connections());
-    let report = load::run(program, &b.url(), Loop::Open(RATE), RATE as usize * seconds, PATIENCE).await?;
+    let report = load::run(program, &b.url(), Loop::Open(RATE), RATE as usize * seconds, LOAD_TIMEOUT).await?;
     let (cpu, memory_now) = (usage::cpu(pid)? - cpu, usage::memory_kb(pid)?);
     let connects = peer.connections() - connects;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
@@ -85,4 +85,5 @@ async fn every_worker(b: &Child) {
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(300);
+/// How long a load may take.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(300);

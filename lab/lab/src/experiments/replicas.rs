@@ -51,10 +51,10 @@ const BS: [(&str, Whose); 3] =
 /// One caller, and many.
 const LOOPS: [(&str, Loop); 2] = [("one at a time", Loop::Closed(1)), ("1000/s", Loop::Open(1000))];
 
-/// The trouble begins so long after the calls.
+/// How long after the first call the trouble begins.
 const BEFORE: Duration = Duration::from_secs(1);
-/// No run takes longer.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a load may take.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Plays them all. True if nothing was lost or swapped, and no call failed where a replica was only gone.
 pub async fn run(program: &Program, calls: usize) -> anyhow::Result<bool> {
@@ -93,7 +93,7 @@ async fn play(program: &Program, trouble: Trouble, whose: Whose, how: Loop, call
     let first_url = peer.as_ref().map_or_else(|| first.url(), Peer::url);
     let b = start_b(program, whose, &format!("{first_url},{}", second.url())).await?;
     let url = b.url();
-    let load = load::run(program, &url, how, calls, PATIENCE);
+    let load = load::run(program, &url, how, calls, LOAD_TIMEOUT);
     let in_trouble = async {
         sleep(BEFORE).await;
         begin(program, trouble, &mut first).await?;

@@ -8,7 +8,8 @@ use super::load::{self, Loop};
 use crate::{child::Child, print::print, program::Program};
 
 const RATE: u32 = 1000;
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a load may take.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(120);
 /// In percent.
 const SHARES: [u32; 11] = [0, 1, 2, 5, 10, 20, 30, 50, 70, 90, 100];
 
@@ -61,7 +62,7 @@ async fn storm(program: &Program, share: u32, calls: usize) -> anyhow::Result<(u
             }
         }
     });
-    let report = load::run(program, &b.url(), Loop::Open(RATE), calls, PATIENCE).await?;
+    let report = load::run(program, &b.url(), Loop::Open(RATE), calls, LOAD_TIMEOUT).await?;
     drop(b);
     drop(a);
     Ok((count.await?, report))

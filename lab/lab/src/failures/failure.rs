@@ -3,8 +3,8 @@
 use std::{fmt, ops::RangeInclusive, time::Duration};
 
 use super::{
+    outcome::{CallOutcome, Question},
     scene::Scene,
-    seen::{Question, Seen},
 };
 
 /// One way in which a call can fail, or fail to fail.
@@ -110,7 +110,7 @@ impl fmt::Display for Bound {
 
 impl Failure {
     /// What is not as it must be, if anything: code, HTTP status, reason, hop, and the time with `slack` added.
-    pub fn unmet(&self, seen: &Seen, times: &Times, slack: Duration) -> Option<String> {
+    pub fn unmet(&self, seen: &CallOutcome, times: &Times, slack: Duration) -> Option<String> {
         let Expected { code, http, reason, hop } = self.expected;
         let between = self.bound.between(times);
         let wrong = [

@@ -2,13 +2,13 @@
 //!
 //! - [`table`]: THE table: one line a failure, with what a caller of B must get
 //! - [`Scene`]: what is done to A, to B or to the caller; [`Stage`] does it with real processes and hostile peers
-//! - [`Seen`]: what a caller got, on either face; [`show`]: all of it, told
+//! - [`CallOutcome`]: what a caller got, on either face; [`show`]: all of it, told
 
 mod cast;
 mod failure;
+mod outcome;
 mod play;
 mod scene;
-mod seen;
 mod stage;
 
 pub mod show;
@@ -16,6 +16,6 @@ pub mod table;
 
 pub use cast::{Kind, Seat};
 pub use failure::{Bound, Expected, Failure, Times};
+pub use outcome::{CallOutcome, Face, Question};
 pub use scene::Scene;
-pub use seen::{Face, Question, Seen};
 pub use stage::Stage;

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use super::{
     cast::{Kind, Seat, start_b, start_other, start_others},
     failure::Times,
+    outcome::{CallOutcome, Face, Question},
     scene::Scene,
-    seen::{Face, Question, Seen},
 };
 use crate::{
     child::Child,
@@ -199,12 +199,12 @@ impl Stage {
         self.until_ok(HELLO, Face::Grpc).await.map(|seen| seen.took)
     }
 
-    pub(super) async fn until_ok(&self, question: Question, face: Face) -> anyhow::Result<Seen> {
+    pub(super) async fn until_ok(&self, question: Question, face: Face) -> anyhow::Result<CallOutcome> {
         let start = Instant::now();
         loop {
             let seen = question.ask(self.b.address(), face, None).await?;
             if seen.code == "OK" || start.elapsed() > RECOVERY {
-                return Ok(Seen { took: start.elapsed(), ..seen });
+                return Ok(CallOutcome { took: start.elapsed(), ..seen });
             }
         }
     }

@@ -7,11 +7,11 @@ use super::{
         Bound::{self, Cap, Connect, Deadline, Keepalive, Within},
         Expected, Failure, Times,
     },
+    outcome::Question,
     scene::Scene::{
         self, Asked, Back, CallerLeaves, Draining, Frozen, Full, Killed, KilledDuringTheCall, Peer,
         TerminatedDuringTheCall, Unresolved, Well,
     },
-    seen::Question,
 };
 
 const HELLO: Question = Question { msg: "hello", timeout: None };

@@ -44,7 +44,7 @@ pub struct Ended {
     pub heard: bool,
     /// When it ended.
     pub at: Instant,
-    /// It was closed or reset; else patience ran out before that.
+    /// It was closed or reset; else the time to wait for that was over.
     pub closed: bool,
 }
 
@@ -88,7 +88,7 @@ impl Ended {
         let after_the_last = self.goaways.last().is_some_and(|last| call.stream > *last);
         match call {
             _ if call.is_whole() => Fate::Whole,
-            // Nothing came on a connection that nobody took up, or the last GOAWAY says so (RFC 9113, 6.8).
+            // Nothing came on a connection that the peer never took up, or the last GOAWAY says so (RFC 9113, 6.8).
             _ if self.closed && (!self.heard || after_the_last) => Fate::Unprocessed,
             Call { stream, reset, ended, answer, .. } => Fate::Lost(format!(
                 "stream {stream}: {} bytes, {}, reset {reset:?}, GOAWAYs {:?}, connection {}",

@@ -12,8 +12,8 @@ use tokio::{
 
 use super::{call::Ended, connection::RawConnection};
 
-/// What does not come within that does not come.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long is waited for an answer, or for that to a PING.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl RawConnection {
     /// Returns once the peer has read all that was sent: frames keep their order, and it has answered a PING behind them.
@@ -23,23 +23,24 @@ impl RawConnection {
         let mut out = Vec::new();
         frame::put(&mut out, frame::PING, 0, 0, b"are you?");
         self.stream.write_all(&out).await?;
-        let (before, until) = (self.pongs, Deadline::now() + PATIENCE);
+        let before = self.pongs;
+        let until = Deadline::now() + ANSWER_TIMEOUT;
         while self.pongs == before {
             timeout_at(until, self.next()).await.context("no answer to a PING")??.context("closed")?;
         }
         Ok(())
     }
 
-    /// Returns once every call has ended. Errors: the connection ended before, or patience.
+    /// Returns once every call has ended. Errors: the connection ended before, or one takes longer than 10 s.
     pub async fn answered(&mut self) -> anyhow::Result<()> {
-        let until = Deadline::now() + PATIENCE;
+        let until = Deadline::now() + ANSWER_TIMEOUT;
         while self.calls.iter().any(|call| call.ended.is_none()) {
             timeout_at(until, self.next()).await.context("no answer")??.context("closed")?;
         }
         Ok(())
     }
 
-    /// Reads what comes for so long; false if the peer closes the connection meanwhile. Errors: it was reset.
+    /// Reads what comes for that time; false if the peer closes the connection meanwhile. Errors: it was reset.
     pub async fn read_for(&mut self, time: Duration) -> anyhow::Result<bool> {
         let until = Deadline::now() + time;
         loop {
@@ -53,9 +54,9 @@ impl RawConnection {
         }
     }
 
-    /// Reads what comes until the peer closes the connection, at most for so long, and says what became of all.
-    pub async fn ended(mut self, patience: Duration) -> Ended {
-        let until = Deadline::now() + patience;
+    /// Reads what comes until the peer closes the connection, at most for `within`, and says what became of all.
+    pub async fn ended(mut self, within: Duration) -> Ended {
+        let until = Deadline::now() + within;
         let closed = loop {
             match timeout_at(until, self.next()).await {
                 Ok(Ok(Some(_))) => continue,

@@ -30,7 +30,8 @@ const STREAMS_KB: u64 = 40 * 1024;
 const GONE: Duration = Duration::from_millis(10_000 + 1000);
 /// The normal traffic.
 const RATE: u32 = 500;
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a load may take.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// So many idle connections, and a quarter of it that never get on. True if memory and time are as they must be.
 pub async fn run(program: &Program, idle: usize) -> anyhow::Result<bool> {
@@ -103,7 +104,7 @@ fn beginning(number: usize) -> Vec<u8> {
 /// True if all are gone in time.
 async fn slow_ones(program: &Program, b: &Child, count: usize) -> anyhow::Result<bool> {
     let url = b.url();
-    let traffic = |seconds: u32| load::run(program, &url, Loop::Open(RATE), (RATE * seconds) as usize, PATIENCE);
+    let traffic = |seconds: u32| load::run(program, &url, Loop::Open(RATE), (RATE * seconds) as usize, LOAD_TIMEOUT);
     traffic(2).await?;
     let before = traffic(10).await?;
     let began = Instant::now();

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use hostile_peer::frame::PREFACE;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
-use super::seen::Seen;
+use super::tally::Tally;
 use crate::{
     child::Child,
     raw::{ConnectionConfig, Plain, RawConnection, closed},
@@ -17,8 +17,8 @@ use crate::{
 /// Connections, and calls on each: 64 calls in flight.
 const CONNECTIONS: usize = 4;
 const CALLS: usize = 16;
-/// No drain takes longer.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+/// How long is waited for the end of a connection: no drain takes longer.
+pub const DRAIN_END_TIMEOUT: Duration = Duration::from_secs(10);
 /// A long text, and a window that lets it come in steps, each after a pause.
 const LONG: usize = 16 * 1024;
 const STEP: u32 = 2 * 1024;
@@ -52,26 +52,26 @@ impl Idle {
         Ok(Idle { watch: Watch::open(at).await?, http2, deaf, http1, silent: TcpStream::connect(at).await?, half })
     }
 
-    pub async fn ends(self, signalled: Instant) -> Seen {
-        let mut seen = Seen::new(signalled);
+    pub async fn ends(self, signalled: Instant) -> Tally {
+        let mut tally = Tally::new(signalled);
         let (told, http2, deaf, http1, silent, half) = tokio::join!(
             self.watch.end(),
-            self.http2.ended(PATIENCE),
-            self.deaf.ended(PATIENCE),
+            self.http2.ended(DRAIN_END_TIMEOUT),
+            self.deaf.ended(DRAIN_END_TIMEOUT),
             self.http1.closed(),
             closed(self.silent),
             closed(self.half),
         );
-        seen.must(told.is_drained(), &format!("Watch: {told:?}"));
-        seen.gone("Watch", told.end.map(|(_, at)| at));
+        tally.must(told.is_drained(), &format!("Watch: {told:?}"));
+        tally.gone("Watch", told.end.map(|(_, at)| at));
         for (who, ended) in [("idle HTTP/2", &http2), ("idle, answers no PING", &deaf)] {
-            seen.must(!ended.goaways.is_empty(), &format!("{who}: no GOAWAY"));
-            seen.gone(who, ended.closed.then_some(ended.at));
+            tally.must(!ended.goaways.is_empty(), &format!("{who}: no GOAWAY"));
+            tally.gone(who, ended.closed.then_some(ended.at));
         }
         for (who, at) in [("idle HTTP/1.1", http1), ("silent", silent), ("half a preface", half)] {
-            seen.gone(who, at);
+            tally.gone(who, at);
         }
-        seen
+        tally
     }
 }
 
@@ -124,28 +124,28 @@ impl Crowd {
         self.kept.ask(name, "kept", "sleep-100ms").await
     }
 
-    pub async fn ends(mut self, signalled: Instant) -> Seen {
-        let mut seen = Seen::new(signalled);
-        let all = self.callers.into_iter().chain(self.fresh).map(|caller| caller.ended(PATIENCE));
+    pub async fn ends(mut self, signalled: Instant) -> Tally {
+        let mut tally = Tally::new(signalled);
+        let all = self.callers.into_iter().chain(self.fresh).map(|caller| caller.ended(DRAIN_END_TIMEOUT));
         let (all, deaf, slow, plain, kept) = tokio::join!(
             join_all(all),
-            self.deaf.ended(PATIENCE),
-            self.slow.ended(PATIENCE),
+            self.deaf.ended(DRAIN_END_TIMEOUT),
+            self.slow.ended(DRAIN_END_TIMEOUT),
             self.plain.answer(),
             self.kept.answer(),
         );
-        all.iter().for_each(|ended| seen.calls_and_close("in flight", ended));
-        seen.calls_and_close("answers no PING", &deaf);
-        seen.calls_and_close("slow reader", &slow);
+        all.iter().for_each(|ended| tally.calls_and_close("in flight", ended));
+        tally.calls_and_close("answers no PING", &deaf);
+        tally.calls_and_close("slow reader", &slow);
         for (who, answer) in [("plain", plain), ("kept", kept)] {
             match answer.context(who) {
                 // Whether it says that no other follows depends on what was first, the drain or the answer.
-                Ok(answer) if answer.is_echo(who) => seen.answered(Some(answer.at)),
-                Ok(answer) => seen.lost(format!("HTTP/1.1, {who}: {answer:?}")),
-                Err(error) => seen.lost(format!("HTTP/1.1, {error:#}")),
+                Ok(answer) if answer.is_echo(who) => tally.answered(Some(answer.at)),
+                Ok(answer) => tally.lost(format!("HTTP/1.1, {who}: {answer:?}")),
+                Err(error) => tally.lost(format!("HTTP/1.1, {error:#}")),
             }
         }
-        seen
+        tally
     }
 }
 

@@ -3,7 +3,7 @@
 mod company;
 mod newcomers;
 mod round;
-mod seen;
+mod tally;
 
 use std::collections::BTreeMap;
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::{task::JoinHandle, time::sleep};
 
-use super::{company::PATIENCE, seen::Seen};
+use super::{company::DRAIN_END_TIMEOUT, tally::Tally};
 use crate::{
     child::Child,
     raw::{ConnectionConfig, Ended, RawConnection},
@@ -31,15 +31,15 @@ impl Newcomers {
                     break;
                 }
             }
-            caller.ended(PATIENCE).await
+            caller.ended(DRAIN_END_TIMEOUT).await
         };
         let newly = async move {
             let mut all = Vec::new();
             while let Ok(mut caller) = RawConnection::connect(at, ConnectionConfig::DEFAULT).await {
                 if caller.call(name, "newly", &[]).await.is_ok() {
                     // One that has its answer leaves; the others wait to be told.
-                    let patience = if caller.answered().await.is_ok() { Duration::ZERO } else { PATIENCE };
-                    all.push(caller.ended(patience).await);
+                    let within = if caller.answered().await.is_ok() { Duration::ZERO } else { DRAIN_END_TIMEOUT };
+                    all.push(caller.ended(within).await);
                 }
                 sleep(PACE).await;
             }
@@ -48,15 +48,15 @@ impl Newcomers {
         Newcomers { steady: tokio::spawn(steady), newly: tokio::spawn(newly) }
     }
 
-    pub async fn end(self, signalled: Instant) -> Seen {
-        let mut seen = Seen::new(signalled);
+    pub async fn end(self, signalled: Instant) -> Tally {
+        let mut tally = Tally::new(signalled);
         match tokio::join!(self.steady, self.newly) {
             (Ok(steady), Ok(newly)) => {
-                seen.calls_and_close("steady caller", &steady);
-                newly.iter().for_each(|ended| seen.calls("new connection", ended));
+                tally.calls_and_close("steady caller", &steady);
+                newly.iter().for_each(|ended| tally.calls("new connection", ended));
             }
-            _ => seen.wrong.push("a caller has panicked".into()),
+            _ => tally.wrong.push("a caller has panicked".into()),
         }
-        seen
+        tally
     }
 }

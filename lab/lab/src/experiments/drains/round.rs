@@ -8,7 +8,7 @@ use tokio::{sync::broadcast::Receiver, time::sleep};
 use super::{
     company::{Crowd, Idle},
     newcomers::Newcomers,
-    seen::{IDLE, Seen, idle_bound},
+    tally::{IDLE, Tally, idle_bound},
 };
 use crate::{
     child::{Child, line_with},
@@ -62,7 +62,7 @@ pub async fn play(program: &Program, kind: Kind, number: usize, a: &str) -> anyh
     ready(&service).await?;
     let log = service.log_from_now();
     let idle = Idle::gather(&service).await.context("idle peers")?;
-    let seen = if kind.calls {
+    let tally = if kind.calls {
         let mut crowd = Crowd::gather(&service, number).await.context("calls")?;
         let newcomers = Newcomers::start(&service);
         // Anywhere in the course of the calls, the very beginning included.
@@ -76,7 +76,7 @@ pub async fn play(program: &Program, kind: Kind, number: usize, a: &str) -> anyh
         let signalled = signal(&service, kind)?;
         idle.ends(signalled).await
     };
-    judge(&mut service, log, seen).await
+    judge(&mut service, log, tally).await
 }
 
 /// A process to be ended.
@@ -103,10 +103,10 @@ fn signal(service: &Child, kind: Kind) -> anyhow::Result<Instant> {
     if kind.interrupt { service.interrupt() } else { service.terminate() }.map(|()| now)
 }
 
-async fn judge(service: &mut Child, mut log: Receiver<String>, seen: Seen) -> anyhow::Result<Round> {
+async fn judge(service: &mut Child, mut log: Receiver<String>, tally: Tally) -> anyhow::Result<Round> {
     let code = service.exited().await?.code();
     let exited = Instant::now();
-    let Seen { signalled, last_answer, whole, unprocessed, lost, mut wrong } = seen;
+    let Tally { signalled, last_answer, whole, unprocessed, lost, mut wrong } = tally;
     let mut must = |held: bool, what: String| {
         if !held {
             wrong.push(what);

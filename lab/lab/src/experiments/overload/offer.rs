@@ -10,8 +10,8 @@ use crate::experiments::figures::Figures;
 
 /// What is due within it starts together, and what came in it is seen together: latencies are right to this.
 const TICK: Duration = Duration::from_millis(1);
-/// Nothing that ends is this late.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long is waited after the last start for calls to end; a call without an end by then is lost.
+const LAST_ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How the calls come.
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +80,7 @@ impl Crowd {
             let elapsed = now - start;
             if elapsed < duration {
                 self.start(pace, start, elapsed, &mut outcome);
-            } else if self.under_way() == 0 || elapsed > duration + PATIENCE {
+            } else if self.under_way() == 0 || elapsed > duration + LAST_ANSWER_TIMEOUT {
                 outcome.lost = self.under_way();
                 return Ok(outcome);
             }

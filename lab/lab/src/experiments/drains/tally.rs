@@ -10,7 +10,7 @@ pub const IDLE: Duration = Duration::from_millis(250);
 const SLACK: Duration = Duration::from_millis(250);
 
 /// What they saw.
-pub struct Seen {
+pub struct Tally {
     /// When the signal was sent.
     pub signalled: Instant,
     /// The last answer, or the signal if there was none after it.
@@ -25,14 +25,14 @@ pub struct Seen {
     pub wrong: Vec<String>,
 }
 
-impl Seen {
+impl Tally {
     /// Nothing yet.
     pub fn new(signalled: Instant) -> Self {
-        Seen { signalled, last_answer: signalled, whole: 0, unprocessed: 0, lost: 0, wrong: Vec::new() }
+        Tally { signalled, last_answer: signalled, whole: 0, unprocessed: 0, lost: 0, wrong: Vec::new() }
     }
 
     /// Both together.
-    pub fn and(mut self, other: Seen) -> Seen {
+    pub fn and(mut self, other: Tally) -> Tally {
         self.last_answer = self.last_answer.max(other.last_answer);
         self.whole += other.whole;
         self.unprocessed += other.unprocessed;

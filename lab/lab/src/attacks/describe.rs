@@ -7,7 +7,7 @@ use service_runtime::{origin::Origin, status::code_name};
 use tonic::Status;
 
 /// `INTERNAL BAD_TIMEOUT · serves on · 2 ms`
-pub fn told(seen: &Reaction) -> String {
+pub fn describe(seen: &Reaction) -> String {
     let answer = seen.answer.as_ref().map(answered);
     let parts: Vec<_> =
         answer.into_iter().chain([seen.connection(), took(seen)]).filter(|part| !part.is_empty()).collect();
