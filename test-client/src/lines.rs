@@ -64,7 +64,8 @@ mod tests {
 
     fn failed(code: Code, message: &str, origin: Origin) -> Outcome {
         let failure = Failure { code, message: message.into(), origin, trailers: HeaderMap::new() };
-        let (latency, timeout) = (Duration::from_micros(1900), Duration::from_millis(300));
+        let latency = Duration::from_micros(1900);
+        let timeout = Duration::from_millis(300);
         Outcome { result: Err(failure), sent: HeaderMap::new(), latency, timeout }
     }
 

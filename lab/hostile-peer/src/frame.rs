@@ -119,7 +119,9 @@ pub fn take(incoming: &mut BytesMut) -> Result<Option<Frame>, NotHttp2> {
         return Ok(None);
     }
     let mut head = incoming.split_to(9).split_off(3);
-    let (kind, flags, stream) = (head.get_u8(), head.get_u8(), head.get_u32() & (u32::MAX >> 1));
+    let kind = head.get_u8();
+    let flags = head.get_u8();
+    let stream = head.get_u32() & (u32::MAX >> 1);
     Ok(Some(Frame { kind, flags, stream, payload: incoming.split_to(length).freeze() }))
 }
 
@@ -155,11 +157,13 @@ pub fn put_headers(
 ) {
     let block = header_block(fields);
     let mut parts = block.chunks(MAX_FRAME_SIZE).peekable();
-    let (mut kind, mut flags) = (HEADERS, if end_stream { END_STREAM } else { 0 });
+    let mut kind = HEADERS;
+    let mut flags = if end_stream { END_STREAM } else { 0 };
     while let Some(part) = parts.next() {
         let last = if parts.peek().is_none() { END_HEADERS } else { 0 };
         put(out, kind, flags | last, stream, part);
-        (kind, flags) = (CONTINUATION, 0);
+        kind = CONTINUATION;
+        flags = 0;
     }
 }
 

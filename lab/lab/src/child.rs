@@ -18,9 +18,9 @@ use tokio::{
 
 use crate::program::Program;
 
-/// A service that does not listen after so long never will.
+/// How long a service may take until it listens.
 const START: Duration = Duration::from_secs(10);
-/// Longer than a service's own patience in a drain, which is 10 s.
+/// How long a service may take to end: longer than its drain timeout, which is 10 s.
 const EXIT: Duration = Duration::from_secs(15);
 /// A process stands still within a millisecond or so.
 const FREEZE: Duration = Duration::from_secs(1);
@@ -111,14 +111,14 @@ impl Child {
         self.signal(Signal::INT)
     }
 
-    /// SIGSTOP, and waits until it stands still: its connections stay, and nobody answers.
+    /// SIGSTOP, and waits until it stands still: its connections stay, and nothing is answered.
     pub fn freeze(&self) -> anyhow::Result<()> {
         self.signal(Signal::STOP)?;
         // The signal is sent before every thread has stopped, and one of them might still answer a call.
         let until = Instant::now() + FREEZE;
         while Instant::now() < until {
             let Some(pid) = self.id() else { bail!("{} has ended", self.name) };
-            // The report stays there to be read again, by whoever freezes what is frozen already.
+            // The report stays there to be read again, where a child is frozen that is frozen already.
             let stopped = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
             if waitid(WaitId::Pid(pid), stopped)?.is_some() {
                 return Ok(());
@@ -170,7 +170,7 @@ impl Drop for Child {
 async fn read(output: ChildStdout, lines: Sender<String>) {
     let mut output = BufReader::new(output).lines();
     while let Ok(Some(line)) = output.next_line().await {
-        // Nobody listening is no reason to stop reading: a full pipe would stop the child.
+        // It reads on, also while there is no receiver: a full pipe would stop the child.
         let _ = lines.send(line);
     }
 }

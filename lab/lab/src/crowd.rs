@@ -43,7 +43,7 @@ impl Crowd {
         check(&channel).await?;
         let start = Instant::now();
         let calls = tokio::spawn(join_all((0..CROWD).map(|number| call(channel.clone(), format!("hello-{number}")))));
-        // Tasks run in turn, and so do frames: whoever asks after the crowd is answered after the crowd has been read. The
+        // Tasks run in turn, and so do frames: a health check behind the crowd is answered after the crowd has been read. The
         // second time round, B's handlers have had their turn too, and A has been asked.
         for _ in 0..2 {
             tokio::task::yield_now().await;

@@ -158,7 +158,8 @@ fn gone(stage: &mut Stage, name: &str, status: Option<ExitStatus>) -> String {
 }
 
 fn what_to_try(stage: &mut Stage) -> String {
-    let (a, b) = (stage.a().url(), stage.b().url());
+    let a = stage.a().url();
+    let b = stage.b().url();
     let pid = stage.a().pid().unwrap_or_default();
     let port_b = stage.b().address().port();
     let default = a.ends_with(":8080") && port_b == 8081;

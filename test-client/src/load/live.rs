@@ -73,7 +73,8 @@ impl Live {
         }
         let mut sum = Glimpse::default();
         glimpses.iter().for_each(|glimpse| sum.add(&glimpse.lock().unwrap_or_else(PoisonError::into_inner)));
-        let (now, calls) = (Instant::now(), sum.latencies.count());
+        let now = Instant::now();
+        let calls = sum.latencies.count();
         let rate = rate(calls - self.shown.1, now - self.shown.0);
         self.shown = (now, calls);
         let line = match calls {

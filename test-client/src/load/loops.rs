@@ -26,9 +26,11 @@ pub async fn open(worker: &Rc<Worker>, rate: f64) {
     let (schedule, calls) = schedule(worker, rate);
     let pacer = Pacer::start(schedule);
     let most = worker.share(worker.shared.load.concurrency());
-    let (mut n, mut queued) = (0, 0);
+    let mut n = 0;
+    let mut queued = 0;
     while n < calls {
-        let (intended, now) = (schedule.intended(n), Instant::now());
+        let intended = schedule.intended(n);
+        let now = Instant::now();
         if intended > now {
             pacer.tick().await;
         } else if worker.in_flight() < most {
@@ -55,7 +57,8 @@ fn schedule(worker: &Worker, rate: f64) -> (Schedule, u64) {
     let load = &worker.shared.load;
     let counted = load.requests.map_or_else(|| calls_in(load.duration, rate), to_u64);
     let all = calls_in(load.warmup, rate) + counted;
-    let (threads, index) = (to_u64(load.threads), to_u64(worker.index));
+    let threads = to_u64(load.threads);
+    let index = to_u64(worker.index);
     #[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 threads")]
     let schedule = Schedule { epoch: worker.epoch + span(index, rate), rate: rate / threads as f64 };
     (schedule, (all + threads - 1 - index) / threads)

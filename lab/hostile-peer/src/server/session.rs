@@ -98,7 +98,8 @@ impl<'a> Session<'a> {
     }
 
     fn data(&mut self, frame: Frame) {
-        let (id, length) = (frame.stream, frame.payload.len() as u32);
+        let id = frame.stream;
+        let length = frame.payload.len() as u32;
         let ends = frame.flags & frame::END_STREAM != 0;
         if length > 0 {
             frame::put(&mut self.out, frame::WINDOW_UPDATE, 0, 0, &length.to_be_bytes());
@@ -121,7 +122,8 @@ impl<'a> Session<'a> {
 
     fn settings(&mut self, mut payload: impl Buf) {
         while payload.remaining() >= 6 {
-            let (name, value) = (payload.get_u16(), i64::from(payload.get_u32()));
+            let name = payload.get_u16();
+            let value = i64::from(payload.get_u32());
             if name == frame::INITIAL_WINDOW_SIZE {
                 self.streams.values_mut().for_each(|stream| stream.window += value - self.initial_window);
                 self.initial_window = value;

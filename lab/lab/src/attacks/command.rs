@@ -126,7 +126,8 @@ impl Table {
     async fn attacks(&mut self, cases: &[&'static Case], targets: impl Fn(&Case) -> Vec<Target>) -> anyhow::Result<()> {
         // Those that take long begin now, side by side, and are waited for in their turn.
         let begin = |case: &&'static Case| {
-            let (case, targets) = (*case, targets(case));
+            let case = *case;
+            let targets = targets(case);
             case.waits().then(|| tokio::spawn(async move { attack_all(case, &targets).await }))
         };
         let begun: Vec<_> = cases.iter().map(begin).collect();

@@ -60,14 +60,14 @@ pub enum Then {
     MayClose,
 }
 
-/// A connection ends, or a call is answered, so much earlier or later than it should on two cores that also compile.
+/// How much earlier or later than it should a connection may end, or a call be answered, on two cores that also compile.
 const SLACK: Duration = Duration::from_millis(1000);
 
 impl Expected {
     /// What is not as it must be, if anything.
     pub fn unmet(&self, seen: &Reaction) -> Option<String> {
         let lost = self.then == Then::MayClose && seen.end.is_some();
-        // What stays has stayed long enough when somebody looks later.
+        // What stays has stayed long enough where the look comes late.
         let may_be_late = self.then == Then::StaysOpen;
         let wrong = [
             (!lost).then(|| self.answered.unmet(seen)).flatten(),

@@ -11,7 +11,7 @@ use crate::{
     program::{Program, STOCK_TONIC},
 };
 
-/// So many connections are let in where their number is attacked.
+/// How many connections are let in where their number is attacked.
 pub const LIMIT: &str = "8";
 
 /// What A and B are asked when they are asked well: the gRPC method and the plain path.
@@ -52,7 +52,7 @@ impl Servers {
         target(self.stock.address(), B)
     }
 
-    /// Everything that runs, for whoever wants to see that it still does.
+    /// Every process, to see that it still runs.
     pub fn children(&mut self) -> [&mut Child; 5] {
         [&mut self.a, &mut self.b, &mut self.stock, &mut self.narrow_a, &mut self.narrow_b]
     }
@@ -62,15 +62,16 @@ fn target(address: SocketAddr, (method, path): (&str, &str)) -> Target {
     Target::new(address, method, path)
 }
 
-/// A bound that a server which answers at all keeps easily.
-const SOON: Duration = Duration::from_secs(5);
+/// How long the answer to a good call is waited for.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Whether an A or a B listens there: it is asked. Errors: neither does.
 pub async fn whose(address: SocketAddr) -> anyhow::Result<Target> {
     let good: Attack = "good-call".parse()?;
     for face in [A, B] {
         let target = target(address, face);
-        let seen = good.run_for(&target, SOON).await.with_context(|| format!("cannot connect to {address}"))?;
+        let seen =
+            good.run_for(&target, ANSWER_TIMEOUT).await.with_context(|| format!("cannot connect to {address}"))?;
         let knows = seen.answer.is_some_and(|answer| answer.grpc_status().is_some_and(|status| status != 12));
         if knows {
             return Ok(target);

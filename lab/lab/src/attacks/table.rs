@@ -164,7 +164,7 @@ const fn flood(name: &'static str) -> Case {
 }
 
 impl Case {
-    /// The same, within so many milliseconds and not before so many.
+    /// The same, not before `earliest` and not after `latest`, in milliseconds.
     const fn between(self, earliest: u64, latest: u64) -> Self {
         let within = Window { earliest: Duration::from_millis(earliest), latest: Duration::from_millis(latest) };
         Case { expected: Expected { within, ..self.expected }, ..self }

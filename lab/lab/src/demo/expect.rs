@@ -30,12 +30,12 @@ pub fn expect<const N: usize>(facts: [&str; N]) -> Expect {
 }
 
 impl Expect {
-    /// Also expects an answer after at most so many milliseconds.
+    /// Also expects an answer after at most that many milliseconds.
     pub fn within(self, millis: u128) -> Self {
         self.between(0..=millis)
     }
 
-    /// Also expects an answer after so many milliseconds.
+    /// Also expects an answer after that many milliseconds.
     pub fn between(self, millis: RangeInclusive<u128>) -> Self {
         Expect { millis: Some(millis), ..self }
     }

@@ -25,7 +25,8 @@ pub async fn run(program: &Program, calls: usize) -> anyhow::Result<bool> {
     let mut b = Child::start_on_free_port(program, "service-b", &flags).await?;
     let mut all_seen = 0;
     for face in [Face::Grpc, Face::Json] {
-        let (mut seen, mut after) = (0, Figures::default());
+        let mut seen = 0;
+        let mut after = Figures::default();
         for _ in 0..calls / 2 {
             if let Some(took) = leave(&b, &peer, face).await? {
                 seen += 1;

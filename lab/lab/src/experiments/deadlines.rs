@@ -38,7 +38,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How late is how long after the deadline the whole answer was there; B answers 5 ms before it.
 pub async fn run(program: &Program, calls: usize) -> anyhow::Result<bool> {
     headline("A stalls, answer late by");
-    let (mut all, mut all_calls, mut all_kept) = (Figures::default(), 0, 0);
+    let mut all = Figures::default();
+    let mut all_calls = 0;
+    let mut all_kept = 0;
     for (name, behavior) in STALLS {
         let (calls, kept, mut late) = stall(program, behavior, calls / STALLS.len()).await.context(name)?;
         tell(name, calls, kept, &mut late);
@@ -78,7 +80,8 @@ async fn stall(program: &Program, behavior: &str, calls: usize) -> anyhow::Resul
 /// One caller's calls, one after the other.
 async fn call(b: SocketAddr, caller: usize, rounds: usize) -> anyhow::Result<(usize, Figures)> {
     let connection = GrpcClient::connect(b, ANSWER_TIMEOUT).await?;
-    let (mut kept, mut late) = (0, Figures::default());
+    let mut kept = 0;
+    let mut late = Figures::default();
     for round in 0..rounds {
         let (timeout, ms) = DEADLINES[(caller + round) % DEADLINES.len()];
         let question = Question { msg: "hello", timeout: Some(timeout) };

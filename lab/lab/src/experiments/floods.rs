@@ -33,12 +33,16 @@ pub struct Which {
 
 /// Floods A, and a second A as often. True if every call went well, and the p99 was as promised.
 pub async fn run(program: &Program, which: &Which) -> anyhow::Result<bool> {
-    let (a, other) = (start_a(program, 0, &[]).await?, start_a(program, 0, &[]).await?);
+    let a = start_a(program, 0, &[]).await?;
+    let other = start_a(program, 0, &[]).await?;
     print(&format!("{:26} {:>9} {:>9}  {:>5}  failed\n", "p99 of others, in ms", "elsewhere", "here", "times"));
     let mut held = true;
     let floods = if which.names.is_empty() { all().collect() } else { which.names.clone() };
     for flood in floods {
-        let (mut elsewhere, mut here, mut times, mut failed) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        let mut elsewhere = Vec::new();
+        let mut here = Vec::new();
+        let mut times = Vec::new();
+        let mut failed = 0;
         for _ in 0..ROUNDS {
             for (flooded, p99) in [(&other, &mut elsewhere), (&a, &mut here)] {
                 let report =
@@ -49,7 +53,9 @@ pub async fn run(program: &Program, which: &Which) -> anyhow::Result<bool> {
             }
             times.extend(here.last().zip(elsewhere.last()).map(|(here, elsewhere)| here / elsewhere));
         }
-        let (elsewhere, here, times) = (median(elsewhere), median(here), median(times));
+        let elsewhere = median(elsewhere);
+        let here = median(here);
+        let times = median(times);
         print(&format!("{:26} {elsewhere:>9.2} {here:>9.2}  {times:>5.2}  {failed}\n", flood.name()));
         held &= failed == 0 && (times <= ALLOWED || here <= NOISE_MS);
     }

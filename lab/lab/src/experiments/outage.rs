@@ -20,7 +20,7 @@ use crate::{
 
 const RATE: u32 = 1000;
 
-/// The calls go on for so many seconds. True if every call was refused, and the connects kept to row 12.
+/// The calls go on for that many seconds. True if every call was refused, and the connects kept to row 12.
 pub async fn run(program: &Program, seconds: usize) -> anyhow::Result<bool> {
     let cheap = refusals(program, seconds).await?;
     for outage in [Duration::from_secs(1), Duration::from_secs(seconds.min(30) as u64)] {
@@ -41,9 +41,12 @@ async fn refusals(program: &Program, seconds: usize) -> anyhow::Result<bool> {
     let pid = b.pid().context("B has ended")?;
     // The first calls make what is made once.
     load::run(program, &b.url(), Loop::Open(RATE), RATE as usize, LOAD_TIMEOUT).await?;
-    let (cpu, memory, connects) = (usage::cpu(pid)?, usage::memory_kb(pid)?, peer.connections());
+    let cpu = usage::cpu(pid)?;
+    let memory = usage::memory_kb(pid)?;
+    let connects = peer.connections();
     let report = load::run(program, &b.url(), Loop::Open(RATE), RATE as usize * seconds, LOAD_TIMEOUT).await?;
-    let (cpu, memory_now) = (usage::cpu(pid)? - cpu, usage::memory_kb(pid)?);
+    let cpu = usage::cpu(pid)? - cpu;
+    let memory_now = usage::memory_kb(pid)?;
     let connects = peer.connections() - connects;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let allowed = (80 * workers * seconds).div_ceil(60) + workers;

@@ -22,7 +22,8 @@ struct Point {
 /// So many calls for each share. True if attempts never were more than 1.10 × calls + 10.
 pub async fn run(program: &Program, calls: usize, plot: Option<&PathBuf>) -> anyhow::Result<bool> {
     print("A fails   attempts a call   calls that went well\n");
-    let (mut points, mut within) = (Vec::new(), true);
+    let mut points = Vec::new();
+    let mut within = true;
     for share in SHARES {
         let (attempts, report) = storm(program, share, calls).await?;
         #[expect(clippy::cast_precision_loss, reason = "figures")]

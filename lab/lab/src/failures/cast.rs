@@ -30,7 +30,7 @@ pub enum Seat {
     Nobody,
 }
 
-/// Where nobody can be: the name is reserved for that (RFC 6761).
+/// Where nothing can listen: the name is reserved for that (RFC 6761).
 const NOBODY: &str = "http://nobody.invalid:8080";
 
 impl Seat {
@@ -122,8 +122,11 @@ pub(super) async fn start_b(
     let alone = !a.contains(',');
     let half_open = scene == Scene::Peer("no-ping");
     let cap = if half_open { Duration::from_secs(60) } else { times.cap };
-    let (cap, connect) = (cap.as_millis().to_string(), times.connect.as_millis().to_string());
-    let (cap_ms, connect_ms, listen) = (format!("{cap}ms"), format!("{connect}ms"), format!("127.0.0.1:{port}"));
+    let cap = cap.as_millis().to_string();
+    let connect = times.connect.as_millis().to_string();
+    let cap_ms = format!("{cap}ms");
+    let connect_ms = format!("{connect}ms");
+    let listen = format!("127.0.0.1:{port}");
     let common = ["--listen", &listen, "--service-a", a];
     let ours = ["--fault-injection", "--service-a-timeout", &cap_ms];
     let connect_flag = ["--service-a-connect-timeout", &connect_ms];

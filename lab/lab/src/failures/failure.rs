@@ -42,13 +42,13 @@ pub struct Expected {
 /// How soon the answer must come, on an idle machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bound {
-    /// Within so many milliseconds.
+    /// Within that many milliseconds.
     Within(u64),
     /// When B's cap runs out, and not before.
     Cap,
     /// When B gives up connecting, at the latest.
     Connect,
-    /// By the caller's deadline, which is so many milliseconds away, and not much before.
+    /// By the caller's deadline, which is that many milliseconds away, and not much before.
     Deadline(u64),
     /// When the keepalive has had no answer: 10 s without a frame, then 3 s.
     Keepalive,

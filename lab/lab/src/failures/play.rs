@@ -25,7 +25,8 @@ impl Stage {
     /// Makes it happen, asks B on this face, and tells what came. Errors: it could not be done, or nothing came.
     pub async fn play(&mut self, failure: &Failure, face: Face, within: Duration) -> anyhow::Result<CallOutcome> {
         self.settle().await?;
-        let (b, question) = (self.b.address(), failure.question);
+        let b = self.b.address();
+        let question = failure.question;
         let ask = question.ask_for(b, face, self.behavior_to_ask_for(failure.scene), within);
         match failure.scene {
             Scene::Well | Scene::Peer(_) | Scene::Asked(_) | Scene::Unresolved => {}
@@ -132,7 +133,7 @@ impl Stage {
 
     /// Returns once B has read what was sent to it before, and A has been sent it.
     ///
-    /// A worker's sockets have their turns, and so have its tasks. Whoever asks after a call is answered after the call has
+    /// A worker's sockets have their turns, and so have its tasks. A health check behind a call is answered after the call has
     /// been read; the second time round, its handler has had its turn too.
     async fn b_has_it(&self) -> anyhow::Result<()> {
         if self.kind == Kind::Stock {

@@ -39,7 +39,8 @@ pub async fn play(stage: &mut Stage, failure: &Failure, hold: bool, tell: impl F
 
 fn introduction(stage: &mut Stage, failure: &Failure) -> String {
     let Failure { row, slug, cause, scene, expected, bound, question } = failure;
-    let (a, b) = (stage.urls().replace(',', "  "), stage.b().url());
+    let a = stage.urls().replace(',', "  ");
+    let b = stage.b().url();
     let deadline = question.timeout.map_or(String::new(), |timeout| format!("; grpc-timeout: {timeout}"));
     let from =
         if expected.hop.is_empty() { String::new() } else { format!(" from {}, {},", expected.hop, expected.reason) };

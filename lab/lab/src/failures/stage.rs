@@ -52,7 +52,7 @@ impl Stage {
         Self::set_beside(0, program, kind, times, scene, ports).await
     }
 
-    /// The same with so many other replicas of A, which stay well.
+    /// The same with `others` more replicas of A, which stay well.
     pub async fn set_beside(
         others: usize,
         program: Program,

@@ -18,7 +18,8 @@ impl Condition {
             },
             Metric::Rate(limit) => (operator.holds(&report.rate(), limit), format!("{:.1}/s", report.rate())),
             Metric::Calls(counted, limit) => {
-                let (calls, all) = (counted.calls(report), report.calls());
+                let calls = counted.calls(report);
+                let all = report.calls();
                 let holds = match limit {
                     #[expect(clippy::cast_precision_loss, reason = "nobody makes 2^53 calls")]
                     Limit::Number(limit) => operator.holds(&(calls as f64), limit),

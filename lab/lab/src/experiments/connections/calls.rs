@@ -16,7 +16,7 @@ use crate::{
 /// Connections, and calls that each begins at once; a service of ours allows 100.
 const CONNECTIONS: usize = 50;
 const BEGUN: usize = 1000;
-/// Calls whose answers nobody takes, on each connection, and the length of each.
+/// Calls whose answers are not read, on each connection, and the length of each.
 const UNREAD: usize = 100;
 const LENGTH: usize = 8 * 1024;
 /// All of these answers are there by then.
@@ -42,7 +42,7 @@ pub async fn only_begun(b: &Child) -> anyhow::Result<u64> {
     peak_memory_kb(b.pid().context("B has ended")?)
 }
 
-/// Answers that nobody takes.
+/// Answers that are not read.
 pub async fn unread(b: &Child) -> anyhow::Result<()> {
     let mut callers = connect(b, ConnectionConfig { window: 0, pause: None, ..ConnectionConfig::DEFAULT }).await?;
     let text = "x".repeat(LENGTH);

@@ -27,7 +27,7 @@ const STEP: u32 = 2 * 1024;
 pub struct Idle {
     watch: Watch,
     http2: RawConnection,
-    deaf: RawConnection,
+    without_ping_acks: RawConnection,
     http1: Plain,
     silent: TcpStream,
     half: TcpStream,
@@ -35,36 +35,42 @@ pub struct Idle {
 
 impl Idle {
     pub async fn gather(service: &Child) -> anyhow::Result<Self> {
-        let (name, at) = (service.name(), service.address());
+        let name = service.name();
+        let at = service.address();
         let mut http1 = Plain::connect(at).await?;
         http1.ask(name, "before", "").await?;
         http1.answer().await?;
-        let (mut http2, mut deaf) = (
-            RawConnection::connect(at, ConnectionConfig::DEFAULT).await?,
-            RawConnection::connect(at, ConnectionConfig::WITHOUT_PING_ACKS).await?,
-        );
-        for caller in [&mut http2, &mut deaf] {
+        let mut http2 = RawConnection::connect(at, ConnectionConfig::DEFAULT).await?;
+        let mut without_ping_acks = RawConnection::connect(at, ConnectionConfig::WITHOUT_PING_ACKS).await?;
+        for caller in [&mut http2, &mut without_ping_acks] {
             caller.call(name, "before", &[]).await?;
             caller.answered().await?;
         }
         let mut half = TcpStream::connect(at).await?;
         half.write_all(&PREFACE[..PREFACE.len() / 2]).await?;
-        Ok(Idle { watch: Watch::open(at).await?, http2, deaf, http1, silent: TcpStream::connect(at).await?, half })
+        Ok(Idle {
+            watch: Watch::open(at).await?,
+            http2,
+            without_ping_acks,
+            http1,
+            silent: TcpStream::connect(at).await?,
+            half,
+        })
     }
 
     pub async fn ends(self, signalled: Instant) -> Tally {
         let mut tally = Tally::new(signalled);
-        let (told, http2, deaf, http1, silent, half) = tokio::join!(
+        let (watch, http2, without_ping_acks, http1, silent, half) = tokio::join!(
             self.watch.end(),
             self.http2.ended(DRAIN_END_TIMEOUT),
-            self.deaf.ended(DRAIN_END_TIMEOUT),
+            self.without_ping_acks.ended(DRAIN_END_TIMEOUT),
             self.http1.closed(),
             closed(self.silent),
             closed(self.half),
         );
-        tally.must(told.is_drained(), &format!("Watch: {told:?}"));
-        tally.gone("Watch", told.end.map(|(_, at)| at));
-        for (who, ended) in [("idle HTTP/2", &http2), ("idle, answers no PING", &deaf)] {
+        tally.must(watch.is_drained(), &format!("Watch: {watch:?}"));
+        tally.gone("Watch", watch.end.map(|(_, at)| at));
+        for (who, ended) in [("idle HTTP/2", &http2), ("idle, answers no PING", &without_ping_acks)] {
             tally.must(!ended.goaways.is_empty(), &format!("{who}: no GOAWAY"));
             tally.gone(who, ended.closed.then_some(ended.at));
         }
@@ -78,7 +84,7 @@ impl Idle {
 /// Callers whose calls are in flight when the signal comes.
 pub struct Crowd {
     callers: Vec<RawConnection>,
-    deaf: RawConnection,
+    without_ping_acks: RawConnection,
     slow: RawConnection,
     plain: Plain,
     /// Kept alive, and called again at the last moment.
@@ -88,7 +94,8 @@ pub struct Crowd {
 
 impl Crowd {
     pub async fn gather(service: &Child, number: usize) -> anyhow::Result<Self> {
-        let (name, at) = (service.name(), service.address());
+        let name = service.name();
+        let at = service.address();
         let mut callers = Vec::new();
         for _ in 0..CONNECTIONS {
             callers.push(RawConnection::connect(at, ConnectionConfig::DEFAULT).await?);
@@ -97,7 +104,7 @@ impl Crowd {
         let slowly = ConnectionConfig { window: STEP, pause: Some(pause), ..ConnectionConfig::DEFAULT };
         let mut crowd = Crowd {
             callers,
-            deaf: RawConnection::connect(at, ConnectionConfig::WITHOUT_PING_ACKS).await?,
+            without_ping_acks: RawConnection::connect(at, ConnectionConfig::WITHOUT_PING_ACKS).await?,
             slow: RawConnection::connect(at, slowly).await?,
             plain: Plain::connect(at).await?,
             kept: Plain::connect(at).await?,
@@ -109,14 +116,15 @@ impl Crowd {
             call(caller, name).await?;
         }
         crowd.slow.call(name, &"long".repeat(LONG / 4), &[]).await?;
-        crowd.deaf.call(name, "deaf", &[("rpc-behavior", "sleep-400ms")]).await?;
+        crowd.without_ping_acks.call(name, "deaf", &[("rpc-behavior", "sleep-400ms")]).await?;
         crowd.plain.ask(name, "plain", "sleep-300ms").await?;
         Ok(crowd)
     }
 
     /// What the process can have no idea of yet when the signal comes: the calls are in the sockets' queues.
     pub async fn at_the_last_moment(&mut self, service: &Child) -> anyhow::Result<()> {
-        let (name, at) = (service.name(), service.address());
+        let name = service.name();
+        let at = service.address();
         self.fresh.push(RawConnection::connect(at, ConnectionConfig::DEFAULT).await?);
         for caller in [self.callers.first_mut(), self.fresh.first_mut()].into_iter().flatten() {
             call(caller, name).await?;
@@ -127,15 +135,15 @@ impl Crowd {
     pub async fn ends(mut self, signalled: Instant) -> Tally {
         let mut tally = Tally::new(signalled);
         let all = self.callers.into_iter().chain(self.fresh).map(|caller| caller.ended(DRAIN_END_TIMEOUT));
-        let (all, deaf, slow, plain, kept) = tokio::join!(
+        let (all, without_ping_acks, slow, plain, kept) = tokio::join!(
             join_all(all),
-            self.deaf.ended(DRAIN_END_TIMEOUT),
+            self.without_ping_acks.ended(DRAIN_END_TIMEOUT),
             self.slow.ended(DRAIN_END_TIMEOUT),
             self.plain.answer(),
             self.kept.answer(),
         );
         all.iter().for_each(|ended| tally.calls_and_close("in flight", ended));
-        tally.calls_and_close("answers no PING", &deaf);
+        tally.calls_and_close("answers no PING", &without_ping_acks);
         tally.calls_and_close("slow reader", &slow);
         for (who, answer) in [("plain", plain), ("kept", kept)] {
             match answer.context(who) {

@@ -21,7 +21,8 @@ pub struct Newcomers {
 
 impl Newcomers {
     pub fn start(service: &Child) -> Self {
-        let (name, at) = (service.name(), service.address());
+        let name = service.name();
+        let at = service.address();
         let steady = async move {
             let Ok(mut caller) = RawConnection::connect(at, ConnectionConfig::DEFAULT).await else {
                 unreachable!("it listens")

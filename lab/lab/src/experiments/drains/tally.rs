@@ -56,7 +56,8 @@ impl Tally {
                 Fate::Unprocessed if call.sent >= self.signalled => self.unprocessed += 1,
                 Fate::Unprocessed => {
                     let before = (self.signalled - call.sent).as_micros();
-                    let (stream, goaways) = (call.stream, &ended.goaways);
+                    let stream = call.stream;
+                    let goaways = &ended.goaways;
                     let what =
                         format!("{who}: stream {stream}, sent {before} µs before the signal, not taken, {goaways:?}");
                     self.lost(what);

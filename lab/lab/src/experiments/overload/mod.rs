@@ -36,11 +36,11 @@ struct Limit {
 const FULL: Limit = Limit { calls: 64, behavior: "sleep-10ms", nominal: 6_400.0, time: Duration::from_secs(5) };
 const SHORT: Limit = Limit { calls: 8, behavior: "sleep-20ms", nominal: 400.0, time: Duration::from_secs(1) };
 
-/// So many times what it can take, and the share of the peak that must still go well.
+/// How many times as many calls as it can take, and the share of the peak that must still go well.
 const TIMES: [(f64, f64); 3] = [(2.0, 0.95), (4.0, 0.90), (10.0, 0.90)];
 /// From headers read to answer written, p99 (contract, row 26).
 const REFUSAL_MS: f64 = 10.0;
-/// Latency is back so long after it ends.
+/// How long after an overload latency may take to be as before.
 const RECOVERY: Duration = Duration::from_secs(2);
 const A_SECOND: Duration = Duration::from_secs(1);
 
@@ -87,7 +87,8 @@ async fn at_the_limit(program: &Program, service: Service, limit: &Limit) -> any
 
 /// Goodput, deadlines, and that every call has an end.
 fn goes_on(over: &Outcome, expected: f64) -> bool {
-    let (goodput, last) = (over.goodput(), over.answered.percentile(1.0));
+    let goodput = over.goodput();
+    let last = over.answered.percentile(1.0);
     expect(goodput >= expected, &format!("{goodput:.0} calls/s go well, at least {expected:.0}"))
         & expect(last < DEADLINE_MS, &format!("the last of them after {last:.0} ms, before {DEADLINE_MS:.0}"))
         & expect(over.lost == 0, &format!("{} calls without an end", over.lost))
@@ -96,7 +97,8 @@ fn goes_on(over: &Outcome, expected: f64) -> bool {
 /// As many calls go well as did before, and latency is at most twice what it was, and the generator's own two milliseconds.
 fn is_as_before(before: &Outcome, after: &Outcome) -> bool {
     let [allowed, p99] = [before, after].map(|outcome| outcome.answered.percentile(0.99));
-    let (allowed, expected) = (2.0 * allowed + 2.0, 0.95 * before.goodput());
+    let allowed = 2.0 * allowed + 2.0;
+    let expected = 0.95 * before.goodput();
     let goodput = after.goodput();
     expect(
         goodput >= expected && p99 <= allowed,
@@ -108,7 +110,8 @@ fn is_as_before(before: &Outcome, after: &Outcome) -> bool {
 
 /// By the service's own clock, as its log has it: neither the generator's turn nor the way there is in it.
 async fn refuses_in_time(stage: &Stage, pace: Pace, time: Duration) -> anyhow::Result<bool> {
-    let (log, mut latencies) = (stage.called.log_from_now(), Figures::default());
+    let log = stage.called.log_from_now();
+    let mut latencies = Figures::default();
     tokio::select! {
         shown = stage.show("with its log", pace, time) => drop(shown?),
         () = refusals(log, &mut latencies) => bail!("the service has ended"),

@@ -16,9 +16,9 @@ const LAST_ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How the calls come.
 #[derive(Clone, Copy, Debug)]
 pub enum Pace {
-    /// So many a second.
+    /// That many calls a second.
     Open(f64),
-    /// So many at a time, each followed by the next one.
+    /// That many calls at a time, each followed by the next one.
     Closed(usize),
 }
 
@@ -65,12 +65,12 @@ fn per_second(calls: usize, took: Duration) -> f64 {
 pub struct Crowd(Vec<Connection>);
 
 impl Crowd {
-    /// Connects so often. Errors: nobody listens.
+    /// Opens that many connections. Errors: nothing listens there.
     pub fn new(target: &Target, connections: usize) -> io::Result<Self> {
         (0..connections).map(|_| Connection::open(target)).collect::<io::Result<Vec<_>>>().map(Crowd)
     }
 
-    /// Makes calls for so long, waits for the last of them, and says what came of them. Blocks. Errors: a connection is over.
+    /// Makes calls for that time, waits for the last of them, and says what came of them. Blocks. Errors: a connection is over.
     pub fn offer(&mut self, pace: Pace, duration: Duration) -> io::Result<Outcome> {
         let start = Instant::now();
         let mut outcome = Outcome { took: duration, ..Outcome::default() };
