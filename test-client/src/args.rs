@@ -14,6 +14,9 @@ use crate::{
     options::{CallOptions, Called, SERVICE_A},
 };
 
+/// The exit code for a wrong command line, as clap has it.
+pub const WRONG_COMMAND_LINE: u8 = 2;
+
 /// Calls service A or service B, once or (`load`) many times, and says what came of it.
 #[derive(Debug, clap::Parser)]
 #[command(name = "test-client", version, arg_required_else_help = false, disable_help_subcommand = true)]

@@ -19,13 +19,11 @@ use std::{ffi::OsString, process::ExitCode};
 
 use service_runtime::cli;
 
-use args::{Args, Command};
+use args::{Args, Command, WRONG_COMMAND_LINE};
 use call::{Outcome, Single};
 
 /// The call was answered, but the answer says that the service is not serving.
 const NOT_SERVING: u8 = 4;
-
-const WRONG_COMMAND_LINE: u8 = 2;
 
 /// Runs the client with a command line of its own; the first word of it is the program's name.
 ///

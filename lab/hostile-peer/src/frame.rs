@@ -45,6 +45,9 @@ const ERRORS: [&str; 14] = [
     "HTTP_1_1_REQUIRED",
 ];
 
+/// The error code of a call that its caller has given up.
+pub const CANCEL: u32 = 8;
+
 /// The name of an error code; its number where it has none.
 pub(crate) fn error_name(code: u32) -> Cow<'static, str> {
     match ERRORS.get(code as usize) {

@@ -1,7 +1,7 @@
 //! One running service as a child process: its address, its log, and every way to end it. Dropped, it is killed.
 
 use std::{
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     process::ExitStatus,
     thread,
     time::{Duration, Instant},
@@ -26,6 +26,10 @@ const EXIT: Duration = Duration::from_secs(15);
 const FREEZE: Duration = Duration::from_secs(1);
 /// Lines of a child's log that a slow reader may be behind; older ones are dropped, so that a child never waits for us.
 const LINES: usize = 1024;
+
+/// How soon after the answer to its last call a draining service exits: idle connections, Watches and silent peers hold it back
+/// no longer (the contract, on drains).
+pub const EXIT_AFTER_LAST_CALL: Duration = Duration::from_millis(250);
 
 /// A running service.
 pub struct Child {
@@ -60,9 +64,19 @@ impl Child {
         Ok(Child { name: service, process, _tie: tie, address, lines: log, from_start })
     }
 
+    /// The same at that address.
+    pub async fn start_at(
+        program: &Program,
+        service: &'static str,
+        listen: SocketAddr,
+        flags: &[&str],
+    ) -> anyhow::Result<Child> {
+        Child::start(program, service, &[&["--listen", &listen.to_string()], flags].concat()).await
+    }
+
     /// The same on a free port of 127.0.0.1.
     pub async fn start_on_free_port(program: &Program, service: &'static str, flags: &[&str]) -> anyhow::Result<Child> {
-        Child::start(program, service, &[&["--listen", "127.0.0.1:0"], flags].concat()).await
+        Child::start_at(program, service, (Ipv4Addr::LOCALHOST, 0).into(), flags).await
     }
 
     /// Which service it is.

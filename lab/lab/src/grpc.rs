@@ -20,6 +20,11 @@ use prost::Message;
 use tokio::{net::TcpStream, task::AbortHandle, time::timeout};
 use tonic::Status;
 
+/// The path of A's method.
+pub const ECHO: &str = "/echo.v1.EchoService/Echo";
+/// The path of B's method.
+pub const CALL_ECHO: &str = "/echo.v1.CallEchoService/CallEcho";
+
 /// A connection that calls are made on. Dropped, it is closed, and its calls are cancelled.
 pub struct GrpcClient {
     sender: SendRequest<Full<Bytes>>,
@@ -54,8 +59,7 @@ impl GrpcClient {
     pub async fn call_echo(&self, msg: &str, headers: &[(&str, &str)], within: Duration) -> anyhow::Result<Reply> {
         let start = Instant::now();
         let message = CallEchoRequest { msg: msg.into() }.encode_to_vec();
-        let reply =
-            async { read(self.call("/echo.v1.CallEchoService/CallEcho", headers, &message).await?, start).await };
+        let reply = async { read(self.call(CALL_ECHO, headers, &message).await?, start).await };
         timeout(within, reply).await.with_context(|| format!("no answer in {} ms", within.as_millis()))?
     }
 

@@ -8,7 +8,7 @@ use super::{
     caller::{Kind, OWN_TEXT},
     fail_if::Condition,
 };
-use crate::headers::Headers;
+use crate::{call::MAX_MESSAGE, headers::Headers};
 
 /// How many calls an open loop keeps in flight at the most, without --concurrency.
 const OPEN_LOOP_IN_FLIGHT: usize = 10_000;
@@ -16,7 +16,7 @@ const OPEN_LOOP_IN_FLIGHT: usize = 10_000;
 const CLOSED_LOOP_CALLERS: usize = 10;
 
 /// The longest text that fits, its frame included, into the 4 MiB that gRPC takes.
-const MAX_SIZE: usize = 4 * 1024 * 1024 - 64;
+const MAX_SIZE: usize = MAX_MESSAGE - 64;
 
 const EXPLANATION: &str = "\
 With --rate it is an open loop: calls start at evenly spaced instants, however late the answers are, and a call's \

@@ -38,7 +38,7 @@ use tokio::{
 };
 
 use crate::{
-    args::Output,
+    args::{Output, WRONG_COMMAND_LINE},
     options::CallOptions,
     python_json,
     report::{line_to_stdout, to_stderr},
@@ -51,8 +51,6 @@ use worker::Shared;
 
 /// How often the line on the terminal is written anew.
 const PROGRESS: Duration = Duration::from_millis(500);
-
-const WRONG_COMMAND_LINE: u8 = 2;
 
 /// Makes the calls, prints the report, and says with which exit code to end.
 pub fn run(load: &LoadArgs, options: CallOptions, output: Output) -> u8 {

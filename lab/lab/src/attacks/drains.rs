@@ -10,7 +10,7 @@ use hostile_peer::frame::PREFACE;
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 
 use crate::{
-    child::Child,
+    child::{Child, EXIT_AFTER_LAST_CALL},
     program::{Program, STOCK_TONIC},
     raw::{ConnectionConfig, Fate, Plain, RawConnection},
     watch::Watch,
@@ -18,8 +18,6 @@ use crate::{
 
 /// Beyond the contract's bound, for a busy machine.
 const SLACK: Duration = Duration::from_millis(500);
-/// How long a peer without a call may hold the exit back.
-const IDLE: Duration = Duration::from_millis(250);
 /// How long is waited for the end of the server, and of what its peer was doing.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(6);
 /// Where the drain timeout is to pass, for calls of a second.
@@ -144,7 +142,7 @@ impl Drain {
     /// Whether that is what must come.
     fn is_met(&self, gone: &Gone) -> bool {
         let Some(exited) = gone.exited else { return false };
-        let soon_after = |from: Duration| exited <= from + IDLE + SLACK;
+        let soon_after = |from: Duration| exited <= from + EXIT_AFTER_LAST_CALL + SLACK;
         gone.told != Some(false)
             && match self.exits {
                 Exits::AtOnce => soon_after(Duration::ZERO),

@@ -8,6 +8,7 @@ use hostile_peer::client::{Attack, Target};
 use super::case::Case;
 use crate::{
     child::Child,
+    grpc::{CALL_ECHO, ECHO},
     program::{Program, STOCK_TONIC},
 };
 
@@ -15,8 +16,8 @@ use crate::{
 pub const LIMIT: &str = "8";
 
 /// What A and B are asked when they are asked well: the gRPC method and the plain path.
-const A: (&str, &str) = ("/echo.v1.EchoService/Echo", "/echo");
-const B: (&str, &str) = ("/echo.v1.CallEchoService/CallEcho", "/call-echo");
+const A: (&str, &str) = (ECHO, "/echo");
+const B: (&str, &str) = (CALL_ECHO, "/call-echo");
 
 /// A, B, and a B as tonic's own guide has it, each with a narrow twin that lets few connections in.
 pub struct Servers {

@@ -43,8 +43,7 @@ pub async fn run(program: &Program, calls: usize) -> anyhow::Result<bool> {
 
 /// Calls, and leaves once A has the call; how soon A saw that, if it did.
 async fn leave(b: &Child, peer: &Peer, face: Face) -> anyhow::Result<Option<Duration>> {
-    let question = Question { msg: "hello", timeout: None };
-    let call = tokio::spawn(question.ask(b.address(), face, None));
+    let call = tokio::spawn(Question::HELLO.ask(b.address(), face, None));
     let called = timeout(EVENT_TIMEOUT, sees(peer, |kind| matches!(kind, EventKind::Called { .. }))).await;
     called.context("A was not called")?;
     let left = Instant::now();

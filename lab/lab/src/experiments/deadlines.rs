@@ -63,7 +63,7 @@ async fn stall(program: &Program, behavior: &str, calls: usize) -> anyhow::Resul
     let b = Child::start_on_free_port(program, "service-b", &flags).await?;
     if behavior == FROZEN {
         // B is connected: what follows stalls in the middle of a connection that was good.
-        Question { msg: "hello", timeout: None }.ask(b.address(), Face::Grpc, None).await?;
+        Question::HELLO.ask(b.address(), Face::Grpc, None).await?;
         a.freeze()?;
     }
     let rounds = calls.div_ceil(CALLERS);

@@ -8,7 +8,7 @@ use super::{
     load::{self, Loop, Report},
     replicas::start_a,
 };
-use crate::{child::Child, print::print, program::Program};
+use crate::{child::Child, grpc::ECHO, print::print, program::Program};
 
 /// Calls a second while the flood goes on: few enough that the flood is what a call waits for.
 const RATE: u32 = 500;
@@ -68,7 +68,7 @@ async fn during(
     flooded: &Child,
     report: impl Future<Output = anyhow::Result<Report>>,
 ) -> anyhow::Result<Report> {
-    let target = Target::new(flooded.address(), "/echo.v1.EchoService/Echo", "/echo");
+    let target = Target::new(flooded.address(), ECHO, "/echo");
     let again = async {
         loop {
             if let Err(error) = flood.run_for(&target, Duration::from_secs(1)).await {

@@ -1,6 +1,6 @@
 //! Two replicas of A, one of them in trouble: how many calls fail, with retries, without, and with a stock tonic B.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use hostile_peer::Peer;
@@ -124,8 +124,8 @@ async fn begin(program: &Program, trouble: Trouble, first: &mut Child) -> anyhow
 
 /// Starts A, quiet: its log would be the load.
 pub async fn start_a(program: &Program, port: u16, flags: &[&str]) -> anyhow::Result<Child> {
-    let listen = SocketAddr::from(([127, 0, 0, 1], port)).to_string();
-    Child::start(program, "service-a", &[&["--listen", &listen, "--log", "warn"], flags].concat()).await
+    let flags = [&["--log", "warn"], flags].concat();
+    Child::start_at(program, "service-a", ([127, 0, 0, 1], port).into(), &flags).await
 }
 
 async fn start_b(program: &Program, whose: Whose, service_a: &str) -> anyhow::Result<Child> {

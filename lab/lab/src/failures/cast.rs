@@ -103,9 +103,7 @@ pub(super) async fn start_other(program: &Program, listen: SocketAddr) -> anyhow
 }
 
 async fn start_a(program: &Program, listen: SocketAddr, faults: &[&str]) -> anyhow::Result<Child> {
-    let listen = listen.to_string();
-    let flags = [&["--listen", &listen], faults].concat();
-    Child::start(program, "service-a", &flags).await.context("A")
+    Child::start_at(program, "service-a", listen, faults).await.context("A")
 }
 
 /// Starts B, which looks for A at `a`, one address or more. Errors: it does not start.
@@ -126,8 +124,8 @@ pub(super) async fn start_b(
     let connect = times.connect.as_millis().to_string();
     let cap_ms = format!("{cap}ms");
     let connect_ms = format!("{connect}ms");
-    let listen = format!("127.0.0.1:{port}");
-    let common = ["--listen", &listen, "--service-a", a];
+    let listen = SocketAddr::from(([127, 0, 0, 1], port));
+    let common = ["--service-a", a];
     let ours = ["--fault-injection", "--service-a-timeout", &cap_ms];
     let connect_flag = ["--service-a-connect-timeout", &connect_ms];
     let stock = ["--service-a-timeout-ms", &cap, "--service-a-connect-timeout-ms", &connect];
@@ -137,8 +135,11 @@ pub(super) async fn start_b(
         _ => &[],
     };
     match kind {
-        Kind::Ours => Child::start(program, "service-b", &[&common[..], &ours, &connect_flag, more].concat()).await,
-        Kind::Stock => Child::start(program, STOCK_TONIC, &[&common[..], &stock].concat()).await,
+        Kind::Ours => {
+            let flags = [&common[..], &ours, &connect_flag, more].concat();
+            Child::start_at(program, "service-b", listen, &flags).await
+        }
+        Kind::Stock => Child::start_at(program, STOCK_TONIC, listen, &[&common[..], &stock].concat()).await,
     }
     .context("B")
 }

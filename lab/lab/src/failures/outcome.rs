@@ -64,6 +64,9 @@ pub struct CallOutcome {
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Question {
+    /// A call that goes well where nothing is wrong.
+    pub const HELLO: Question = Question { msg: "hello", timeout: None };
+
     /// Asks B on a connection of its own. Errors: no whole answer.
     pub async fn ask(self, b: SocketAddr, face: Face, behavior: Option<&'static str>) -> anyhow::Result<CallOutcome> {
         self.ask_for(b, face, behavior, ANSWER_TIMEOUT).await

@@ -34,7 +34,6 @@ pub struct Stage {
 
 type OnStart = dyn Fn(&str, &mut Child);
 
-const HELLO: Question = Question { msg: "hello", timeout: None };
 /// Row 12 says 1.3 s and a connect; what is not back by then will not come.
 const RECOVERY: Duration = Duration::from_secs(15);
 
@@ -182,7 +181,7 @@ impl Stage {
                 let answers = http::ask_every_worker(b, &Ask::get("/call-echo?msg=hello")).await;
                 answers.iter().all(|answer| answer.as_ref().is_ok_and(|answer| matches!(answer.status, 200 | 429)))
             }
-            Kind::Stock => HELLO.ask(b, Face::Grpc, None).await.is_ok_and(|seen| seen.code == "OK"),
+            Kind::Stock => Question::HELLO.ask(b, Face::Grpc, None).await.is_ok_and(|seen| seen.code == "OK"),
         }
     }
 
@@ -196,7 +195,7 @@ impl Stage {
             _ => self.restart(Scene::Well).await?,
         }
         self.scene = Scene::Well;
-        self.until_ok(HELLO, Face::Grpc).await.map(|seen| seen.took)
+        self.until_ok(Question::HELLO, Face::Grpc).await.map(|seen| seen.took)
     }
 
     pub(super) async fn until_ok(&self, question: Question, face: Face) -> anyhow::Result<CallOutcome> {

@@ -14,7 +14,7 @@ use super::{
     },
 };
 
-const HELLO: Question = Question { msg: "hello", timeout: None };
+const HELLO: Question = Question::HELLO;
 const IN_300_MS: Question = Question { msg: "hello", timeout: Some("300m") };
 
 const OK: Expected = Expected { code: "OK", http: 200, reason: "", hop: "" };

@@ -6,6 +6,8 @@ use echo_proto::{CallEchoRequest, CallEchoResponse, EchoRequest, EchoResponse};
 use hostile_peer::frame;
 use prost::Message;
 
+use crate::grpc::{CALL_ECHO, ECHO};
+
 /// One call, by its stream.
 #[derive(Debug)]
 pub struct Call {
@@ -52,13 +54,11 @@ pub struct Ended {
 pub(super) fn exchange(service: &str, msg: &str) -> (&'static str, Vec<u8>, Vec<u8>) {
     let echo = EchoResponse { echo: msg.into() };
     match service {
-        "service-a" => {
-            ("/echo.v1.EchoService/Echo", EchoRequest { msg: msg.into() }.encode_to_vec(), echo.encode_to_vec())
-        }
+        "service-a" => (ECHO, EchoRequest { msg: msg.into() }.encode_to_vec(), echo.encode_to_vec()),
         _ => {
             let answer = CallEchoResponse { service_b: "ok".into(), service_a: Some(echo) };
             let request = CallEchoRequest { msg: msg.into() };
-            ("/echo.v1.CallEchoService/CallEcho", request.encode_to_vec(), answer.encode_to_vec())
+            (CALL_ECHO, request.encode_to_vec(), answer.encode_to_vec())
         }
     }
 }

@@ -10,8 +10,6 @@ use super::call::{Call, exchange, framed};
 
 /// The window that a stream has unless SETTINGS say otherwise (RFC 9113, 6.5.2).
 const WINDOW: u32 = 65_535;
-/// The code of an RST_STREAM whose sender has lost interest.
-const CANCEL: u32 = 8;
 
 /// How one side of a connection reads, and whether it answers.
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +109,7 @@ impl RawConnection {
     pub async fn cancel(&mut self) -> anyhow::Result<()> {
         let Some(call) = self.calls.pop() else { return Ok(()) };
         let mut out = Vec::new();
-        frame::put(&mut out, frame::RST_STREAM, 0, call.stream, &CANCEL.to_be_bytes());
+        frame::put(&mut out, frame::RST_STREAM, 0, call.stream, &frame::CANCEL.to_be_bytes());
         Ok(self.stream.write_all(&out).await?)
     }
 

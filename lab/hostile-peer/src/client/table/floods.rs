@@ -14,7 +14,7 @@ use crate::{
         target::Target,
     },
     frame::{
-        CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE, PING, PRIORITY, RST_STREAM,
+        CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE, PING, PRIORITY, RST_STREAM,
         SETTINGS, WINDOW_UPDATE, put, put_settings,
     },
 };
@@ -22,11 +22,9 @@ use crate::{
 /// How many parts a flood has at the most: a server that has taken that many has no bound on them.
 const MOST: u32 = 100_000;
 
-const CANCEL: [u8; 4] = 8_u32.to_be_bytes();
-
 pub(super) const ROWS: &[Row] = &[
     row("rapid-reset", "calls that are cancelled at once (CVE-2023-44487)", |t, _| {
-        calls(t, |stream, out| put(out, RST_STREAM, 0, stream, &CANCEL))
+        calls(t, |stream, out| put(out, RST_STREAM, 0, stream, &CANCEL.to_be_bytes()))
     }),
     row(
         "made-you-reset-window",

@@ -8,10 +8,10 @@ use tokio::{sync::broadcast::Receiver, time::sleep};
 use super::{
     company::{Crowd, Idle},
     newcomers::Newcomers,
-    tally::{IDLE, Tally, idle_bound},
+    tally::{Tally, idle_bound},
 };
 use crate::{
-    child::{Child, line_with},
+    child::{Child, EXIT_AFTER_LAST_CALL, line_with},
     http::{self, Ask},
     program::Program,
 };
@@ -119,6 +119,9 @@ async fn judge(service: &mut Child, mut log: Receiver<String>, tally: Tally) -> 
     let exit_after = exited.saturating_duration_since(last_answer);
     must(exit_after <= idle_bound(), format!("late exit: {} ms after the last answer", exit_after.as_millis()));
     let in_all = exited.saturating_duration_since(signalled);
-    must(in_all <= DRAIN_TIMEOUT + IDLE, format!("late exit: {} ms after the signal", in_all.as_millis()));
+    must(
+        in_all <= DRAIN_TIMEOUT + EXIT_AFTER_LAST_CALL,
+        format!("late exit: {} ms after the signal", in_all.as_millis()),
+    );
     Ok(Round { whole, unprocessed, lost, exit_after, wrong })
 }

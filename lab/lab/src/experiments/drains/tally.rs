@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::raw::{Ended, Fate};
+use crate::{
+    child::EXIT_AFTER_LAST_CALL,
+    raw::{Ended, Fate},
+};
 
-/// The contract: idle connections, Watches and silent peers hold the exit back no longer, after the last call.
-pub const IDLE: Duration = Duration::from_millis(250);
-/// Several rounds share two cores, each with a process that starts.
+/// What is added to the contract's bound, for several rounds share two cores, each with a process that starts.
 const SLACK: Duration = Duration::from_millis(250);
 
 /// What they saw.
@@ -94,5 +95,5 @@ impl Tally {
 
 /// How soon an idle peer must be gone.
 pub fn idle_bound() -> Duration {
-    IDLE + SLACK
+    EXIT_AFTER_LAST_CALL + SLACK
 }

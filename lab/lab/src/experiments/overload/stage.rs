@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     child::Child,
+    grpc::{CALL_ECHO, ECHO},
     http::{self, Ask},
     print::print,
     program::Program,
@@ -110,8 +111,8 @@ impl Stage {
 
     fn path(&self) -> &'static str {
         match self.service {
-            Service::A => "/echo.v1.EchoService/Echo",
-            Service::B => "/echo.v1.CallEchoService/CallEcho",
+            Service::A => ECHO,
+            Service::B => CALL_ECHO,
         }
     }
 }
