@@ -83,12 +83,12 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// Until a signal comes. A child that ends by itself, or by your hand, is part of the play.
 async fn watch(stage: &mut Stage, socket: &ControlSocket, signals: &mut Signals) {
-    let mut told = Vec::new();
+    let mut ended = Vec::new();
     loop {
         let stream = tokio::select! {
-            (name, status) = stage.ended(&told) => {
+            (name, status) = stage.ended(&ended) => {
                 say(&gone(stage, &name, status));
-                told.push(name);
+                ended.push(name);
                 continue;
             }
             stream = socket.next() => stream,
@@ -102,7 +102,7 @@ async fn watch(stage: &mut Stage, socket: &ControlSocket, signals: &mut Signals)
         if let Err(error) = played {
             say(&format!("the pair could not be healed: {error:#}"));
         }
-        told.clear();
+        ended.clear();
     }
 }
 

@@ -146,7 +146,11 @@ impl Table {
     async fn drains(&mut self, drains: &[&'static Drain], program: &Program) -> anyhow::Result<()> {
         let all = join_all(drains.iter().map(|drain| drain.run(program))).await;
         for (drain, seen) in drains.iter().zip(all) {
-            self.line(drain.name, &drain.to_string(), seen?.iter().map(|gone| drain.judge(gone.as_ref())).collect());
+            self.line(
+                drain.name,
+                &drain.to_string(),
+                seen?.iter().map(|outcome| drain.judge(outcome.as_ref())).collect(),
+            );
         }
         Ok(())
     }

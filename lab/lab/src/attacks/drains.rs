@@ -1,4 +1,4 @@
-//! What a caller may be in the middle of when its server is told to end, and what must come of both.
+//! What a caller may be in the middle of when its server gets SIGTERM, and what must come of both.
 
 use std::{
     fmt,
@@ -84,21 +84,21 @@ const fn drain(name: &'static str, does: &'static str, exits: Exits, state: Stat
 
 /// What came of it.
 #[derive(Debug, Default)]
-pub struct Gone {
+pub struct DrainOutcome {
     /// From the signal to the process's end; `None` if it went on.
     exited: Option<Duration>,
     /// From the signal to the last byte of the call's answer, if there was a call and it was answered.
     answered: Option<Duration>,
     call: Option<Fate>,
     /// Whether a Watch saw NOT_SERVING and UNAVAILABLE.
-    told: Option<bool>,
+    watch_ended: Option<bool>,
 }
 
 impl Drain {
     /// Does it to an A, a B and a stock tonic B, which gives no health service and no HTTP/1.1: `None` there.
     ///
     /// Errors: one does not start, or the state cannot be reached.
-    pub async fn run(&self, program: &Program) -> anyhow::Result<[Option<Gone>; 3]> {
+    pub async fn run(&self, program: &Program) -> anyhow::Result<[Option<DrainOutcome>; 3]> {
         let behavior: &[&str] =
             if matches!(self.state, State::Calls(_)) { &["--rpc-behavior", "sleep-1"] } else { &[] };
         let timeout = format!("{}ms", DRAIN_TIMEOUT.as_millis());
@@ -117,39 +117,39 @@ impl Drain {
     }
 
     /// A mark and a cell of the table.
-    pub fn judge(&self, gone: Option<&Gone>) -> (char, String) {
-        match gone {
+    pub fn judge(&self, outcome: Option<&DrainOutcome>) -> (char, String) {
+        match outcome {
             None => ('–', String::new()),
-            Some(gone) => (if self.is_met(gone) { '✓' } else { '✗' }, gone.to_string()),
+            Some(outcome) => (if self.is_met(outcome) { '✓' } else { '✗' }, outcome.to_string()),
         }
     }
 
-    async fn end(&self, mut server: Child) -> anyhow::Result<Gone> {
+    async fn end(&self, mut server: Child) -> anyhow::Result<DrainOutcome> {
         let held = self.state.hold(&server).await.with_context(|| format!("{}: {}", server.name(), self.name))?;
         let signalled = Instant::now();
         server.terminate()?;
         let exits = async { timeout(EXIT_TIMEOUT, server.ended()).await.is_ok().then(|| signalled.elapsed()) };
-        let (exited, gone) = match held {
+        let (exited, outcome) = match held {
             // It stays as it is for as long as the server may take.
-            Held::Says(peer) => (exits.await, Gone::of(peer)),
-            Held::KeepsHttp1(peer) => (exits.await, Gone::of(peer)),
-            Held::Calls(caller) => tokio::join!(exits, Gone::of_a_caller(caller, signalled)),
-            Held::Watches(watch) => tokio::join!(exits, Gone::of_a_watch(watch)),
+            Held::Says(peer) => (exits.await, DrainOutcome::of(peer)),
+            Held::KeepsHttp1(peer) => (exits.await, DrainOutcome::of(peer)),
+            Held::Calls(caller) => tokio::join!(exits, DrainOutcome::of_a_caller(caller, signalled)),
+            Held::Watches(watch) => tokio::join!(exits, DrainOutcome::of_a_watch(watch)),
         };
-        Ok(Gone { exited, ..gone })
+        Ok(DrainOutcome { exited, ..outcome })
     }
 
     /// Whether that is what must come.
-    fn is_met(&self, gone: &Gone) -> bool {
-        let Some(exited) = gone.exited else { return false };
+    fn is_met(&self, outcome: &DrainOutcome) -> bool {
+        let Some(exited) = outcome.exited else { return false };
         let soon_after = |from: Duration| exited <= from + EXIT_AFTER_LAST_CALL + SLACK;
-        gone.told != Some(false)
+        outcome.watch_ended != Some(false)
             && match self.exits {
                 Exits::AtOnce => soon_after(Duration::ZERO),
-                Exits::AfterItsCall => gone.answered.is_some_and(soon_after),
+                Exits::AfterItsCall => outcome.answered.is_some_and(soon_after),
                 Exits::AtTheDrainTimeout => exited >= DRAIN_TIMEOUT && soon_after(DRAIN_TIMEOUT),
             }
-            && gone.call.as_ref().is_none_or(|call| (*call == Fate::Whole) == (self.exits == Exits::AfterItsCall))
+            && outcome.call.as_ref().is_none_or(|call| (*call == Fate::Whole) == (self.exits == Exits::AfterItsCall))
     }
 }
 
@@ -194,22 +194,22 @@ async fn called(server: &Child, config: ConnectionConfig, msg: Option<&str>) -> 
     Ok(caller)
 }
 
-impl Gone {
+impl DrainOutcome {
     /// Of a peer that only looks.
-    fn of<T>(peer: T) -> Gone {
+    fn of<T>(peer: T) -> DrainOutcome {
         drop(peer);
-        Gone::default()
+        DrainOutcome::default()
     }
 
-    async fn of_a_caller(caller: RawConnection, signalled: Instant) -> Gone {
+    async fn of_a_caller(caller: RawConnection, signalled: Instant) -> DrainOutcome {
         let ended = caller.ended(EXIT_TIMEOUT).await;
         let answered = ended.last_answer().map(|at| at.saturating_duration_since(signalled));
-        Gone { answered, call: ended.calls.first().map(|call| ended.fate(call)), ..Gone::default() }
+        DrainOutcome { answered, call: ended.calls.first().map(|call| ended.fate(call)), ..DrainOutcome::default() }
     }
 
-    async fn of_a_watch(watch: Watch) -> Gone {
-        let told = timeout(EXIT_TIMEOUT, watch.end()).await.is_ok_and(|told| told.is_drained());
-        Gone { told: Some(told), ..Gone::default() }
+    async fn of_a_watch(watch: Watch) -> DrainOutcome {
+        let ended = timeout(EXIT_TIMEOUT, watch.end()).await.is_ok_and(|end| end.is_drained());
+        DrainOutcome { watch_ended: Some(ended), ..DrainOutcome::default() }
     }
 }
 
@@ -223,9 +223,9 @@ impl fmt::Display for Drain {
     }
 }
 
-impl fmt::Display for Gone {
+impl fmt::Display for DrainOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.call, self.told) {
+        match (&self.call, self.watch_ended) {
             (Some(Fate::Whole), _) => f.write_str("its answer whole · ")?,
             (Some(_), _) => f.write_str("no answer · ")?,
             (_, Some(true)) => f.write_str("NOT_SERVING, UNAVAILABLE · ")?,

@@ -120,8 +120,8 @@ impl Then {
             Then::Closed | Then::HasEnough => (!closed).then_some("expected it closed"),
             Then::GoAway(name) => {
                 // A close with something unread resets the connection, and may overtake what was said before.
-                let told = seen.goaway_name().map_or(seen.end == Some(End::Reset), |seen| seen == name);
-                (!closed || !told).then_some("expected another GOAWAY")
+                let is_named = seen.goaway_name().map_or(seen.end == Some(End::Reset), |seen| seen == name);
+                (!closed || !is_named).then_some("expected another GOAWAY")
             }
             Then::ClosedUntilThereIsRoom => {
                 (!closed || !serves_on).then_some("expected it closed, and room afterwards")

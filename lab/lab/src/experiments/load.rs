@@ -76,7 +76,7 @@ async fn of(program: &Program, target: &[&str], how: Loop, calls: usize, within:
 fn read(report: &Value) -> Option<Report> {
     let latency = |quantile: &str| report["latency_ms"][quantile].as_f64().unwrap_or(f64::NAN);
     let failed = |outcome: &&Value| outcome["code"] != "OK";
-    let told = |outcome: &Value| {
+    let words = |outcome: &Value| {
         let word = |key: &str| outcome[key].as_str().unwrap_or_default().to_owned();
         format!("{} {} {}", outcome["calls"], word("code"), word("reason")).trim().to_owned()
     };
@@ -86,6 +86,6 @@ fn read(report: &Value) -> Option<Report> {
         swapped_or_lost: report["swapped"].as_u64()? + report["lost"].as_u64()?,
         p99_ms: latency("p99"),
         max_ms: latency("max"),
-        failures: report["outcomes"].as_array()?.iter().filter(failed).map(told).collect::<Vec<_>>().join(", "),
+        failures: report["outcomes"].as_array()?.iter().filter(failed).map(words).collect::<Vec<_>>().join(", "),
     })
 }

@@ -34,14 +34,14 @@ pub enum Seat {
 const NOBODY: &str = "http://nobody.invalid:8080";
 
 impl Seat {
-    /// An A that is `told` how to behave from the start does so whatever a call asks for. Errors: A does not start.
-    pub(super) async fn take(program: &Program, scene: Scene, port: u16, told: bool) -> anyhow::Result<Seat> {
+    /// An A that behaves so `from_the_start` does so whatever a call asks for. Errors: A does not start.
+    pub(super) async fn take(program: &Program, scene: Scene, port: u16, from_the_start: bool) -> anyhow::Result<Seat> {
         let listen = SocketAddr::from(([127, 0, 0, 1], port));
         Ok(match scene {
             Scene::Unresolved => Seat::Nobody,
             Scene::Peer(behavior) => Seat::Peer(Peer::listen(behavior.parse()?, listen)?),
             _ => {
-                let behavior = scene.behavior().filter(|_| told);
+                let behavior = scene.behavior().filter(|_| from_the_start);
                 let faults = behavior.map_or(vec!["--fault-injection"], |behavior| vec!["--rpc-behavior", behavior]);
                 Seat::Service(Box::new(start_a(program, listen, &faults).await?))
             }

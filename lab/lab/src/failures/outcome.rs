@@ -151,8 +151,8 @@ impl fmt::Display for CallOutcome {
         let hop = (!self.hop.is_empty()).then(|| format!("from {}", self.hop));
         let reason = (!self.reason.is_empty()).then(|| self.reason.clone());
         let http = self.http.map(|http| http.to_string());
-        let told = [http, Some(self.code.clone()), hop, reason, self.details.clone()];
-        let told: Vec<_> = told.into_iter().flatten().collect();
-        write!(f, "{} · {} ms", told.join(" · "), self.took.as_millis())
+        let words = [http, Some(self.code.clone()), hop, reason, self.details.clone()];
+        let words: Vec<_> = words.into_iter().flatten().collect();
+        write!(f, "{} · {} ms", words.join(" · "), self.took.as_millis())
     }
 }

@@ -70,9 +70,9 @@ impl Stage {
     /// Sets another scene on the same ports, if it is one that A and B have to be started for. Errors: something does not
     /// start.
     pub async fn change(&mut self, scene: Scene) -> anyhow::Result<()> {
-        let told = tells_a(self.kind, self.others.len()) && matches!(scene, Scene::Asked(_));
+        let asked_from_the_start = tells_a(self.kind, self.others.len()) && matches!(scene, Scene::Asked(_));
         let gone = self.a.pid().is_none() || self.others.iter().any(|a| a.pid().is_none()) || self.b.pid().is_none();
-        if scene.is_set_from_the_start() || told || gone {
+        if scene.is_set_from_the_start() || asked_from_the_start || gone {
             return self.restart(scene).await;
         }
         self.scene = scene;
@@ -120,10 +120,10 @@ impl Stage {
         processes(&mut self.a, &mut self.others, &mut self.b)
     }
 
-    /// Waits until a process ends by itself, whose end has not been told yet; says which, and how.
-    pub async fn ended(&mut self, told: &[String]) -> (String, Option<ExitStatus>) {
-        let untold = self.processes().into_iter().filter(|(name, _)| !told.contains(name));
-        let ends = untold.map(|(name, process)| async move { (name, process.ended().await) }.boxed_local());
+    /// Waits until a process ends by itself, that is not in `ended` yet; says which, and how.
+    pub async fn ended(&mut self, ended: &[String]) -> (String, Option<ExitStatus>) {
+        let running = self.processes().into_iter().filter(|(name, _)| !ended.contains(name));
+        let ends = running.map(|(name, process)| async move { (name, process.ended().await) }.boxed_local());
         let never = std::future::pending().boxed_local();
         select_all(ends.chain([never])).await.0
     }

@@ -1,7 +1,7 @@
 //! Signals, by the hundred: each to a process that has calls in flight and every kind of peer that could hold its exit back.
 
-mod company;
 mod newcomers;
+mod peers;
 mod round;
 mod tally;
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::{task::JoinHandle, time::sleep};
 
-use super::{company::DRAIN_END_TIMEOUT, tally::Tally};
+use super::{peers::DRAIN_END_TIMEOUT, tally::Tally};
 use crate::{
     child::Child,
     raw::{ConnectionConfig, Ended, RawConnection},
@@ -13,7 +13,7 @@ use crate::{
 /// Between two calls of one caller: a load, and not the one that is asked about.
 const PACE: Duration = Duration::from_millis(2);
 
-/// Callers who go on calling until they are told not to: one on a connection of its own, one on a new one for each call.
+/// Callers who go on calling until a GOAWAY comes: one on a connection of its own, one on a new one for each call.
 pub struct Newcomers {
     steady: JoinHandle<Ended>,
     newly: JoinHandle<Vec<Ended>>,
@@ -38,7 +38,7 @@ impl Newcomers {
             let mut all = Vec::new();
             while let Ok(mut caller) = RawConnection::connect(at, ConnectionConfig::DEFAULT).await {
                 if caller.call(name, "newly", &[]).await.is_ok() {
-                    // One that has its answer leaves; the others wait to be told.
+                    // One that has its answer leaves; the others wait for a GOAWAY.
                     let within = if caller.answered().await.is_ok() { Duration::ZERO } else { DRAIN_END_TIMEOUT };
                     all.push(caller.ended(within).await);
                 }

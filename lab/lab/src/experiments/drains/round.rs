@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use tokio::{sync::broadcast::Receiver, time::sleep};
 
 use super::{
-    company::{Crowd, Idle},
     newcomers::Newcomers,
+    peers::{CallingPeers, IdlePeers},
     tally::{Tally, idle_bound},
 };
 use crate::{
@@ -61,17 +61,17 @@ pub async fn play(program: &Program, kind: Kind, number: usize, a: &str) -> anyh
     let mut service = start(program, kind.service, a).await?;
     ready(&service).await?;
     let log = service.log_from_now();
-    let idle = Idle::gather(&service).await.context("idle peers")?;
+    let idle = IdlePeers::gather(&service).await.context("idle peers")?;
     let tally = if kind.calls {
-        let mut crowd = Crowd::gather(&service, number).await.context("calls")?;
+        let mut calling = CallingPeers::gather(&service, number).await.context("calls")?;
         let newcomers = Newcomers::start(&service);
         // Anywhere in the course of the calls, the very beginning included.
         sleep(Duration::from_millis(number as u64 % 10 * 10)).await;
-        crowd.at_the_last_moment(&service).await?;
+        calling.at_the_last_moment(&service).await?;
         let signalled = signal(&service, kind)?;
-        let (idle, crowd, newcomers) =
-            tokio::join!(idle.ends(signalled), crowd.ends(signalled), newcomers.end(signalled));
-        idle.and(crowd).and(newcomers)
+        let (idle, calling, newcomers) =
+            tokio::join!(idle.ends(signalled), calling.ends(signalled), newcomers.end(signalled));
+        idle.and(calling).and(newcomers)
     } else {
         let signalled = signal(&service, kind)?;
         idle.ends(signalled).await

@@ -62,12 +62,12 @@ fn per_second(calls: usize, took: Duration) -> f64 {
 }
 
 /// Some connections, to be used for one pace after the other.
-pub struct Crowd(Vec<Connection>);
+pub struct Connections(Vec<Connection>);
 
-impl Crowd {
+impl Connections {
     /// Opens that many connections. Errors: nothing listens there.
     pub fn new(target: &Target, connections: usize) -> io::Result<Self> {
-        (0..connections).map(|_| Connection::open(target)).collect::<io::Result<Vec<_>>>().map(Crowd)
+        (0..connections).map(|_| Connection::open(target)).collect::<io::Result<Vec<_>>>().map(Connections)
     }
 
     /// Makes calls for that time, waits for the last of them, and says what came of them. Blocks. Errors: a connection is over.

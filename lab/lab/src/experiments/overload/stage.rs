@@ -6,7 +6,7 @@ use anyhow::{Context as _, ensure};
 use tokio::{task::spawn_blocking, time::sleep};
 
 use super::{
-    offer::{Crowd, Outcome, Pace},
+    offer::{Connections, Outcome, Pace},
     wire::Target,
 };
 use crate::{
@@ -66,7 +66,7 @@ impl Stage {
     /// Makes calls, and says what came of them. Errors: a connection is over.
     pub async fn offer(&self, pace: Pace, duration: Duration) -> anyhow::Result<Outcome> {
         let target = Target { address: self.called.address(), path: self.path(), timeout: TIMEOUT };
-        let offer = spawn_blocking(move || Crowd::new(&target, CONNECTIONS)?.offer(pace, duration));
+        let offer = spawn_blocking(move || Connections::new(&target, CONNECTIONS)?.offer(pace, duration));
         offer.await?.context("a connection of the open loop is over")
     }
 

@@ -24,7 +24,7 @@ const LONG: usize = 16 * 1024;
 const STEP: u32 = 2 * 1024;
 
 /// Peers without a call.
-pub struct Idle {
+pub struct IdlePeers {
     watch: Watch,
     http2: RawConnection,
     without_ping_acks: RawConnection,
@@ -33,7 +33,7 @@ pub struct Idle {
     half: TcpStream,
 }
 
-impl Idle {
+impl IdlePeers {
     pub async fn gather(service: &Child) -> anyhow::Result<Self> {
         let name = service.name();
         let at = service.address();
@@ -48,7 +48,7 @@ impl Idle {
         }
         let mut half = TcpStream::connect(at).await?;
         half.write_all(&PREFACE[..PREFACE.len() / 2]).await?;
-        Ok(Idle {
+        Ok(IdlePeers {
             watch: Watch::open(at).await?,
             http2,
             without_ping_acks,
@@ -82,7 +82,7 @@ impl Idle {
 }
 
 /// Callers whose calls are in flight when the signal comes.
-pub struct Crowd {
+pub struct CallingPeers {
     callers: Vec<RawConnection>,
     without_ping_acks: RawConnection,
     slow: RawConnection,
@@ -92,7 +92,7 @@ pub struct Crowd {
     fresh: Vec<RawConnection>,
 }
 
-impl Crowd {
+impl CallingPeers {
     pub async fn gather(service: &Child, number: usize) -> anyhow::Result<Self> {
         let name = service.name();
         let at = service.address();
@@ -102,7 +102,7 @@ impl Crowd {
         }
         let pause = Duration::from_millis(if (number / 4).is_multiple_of(2) { 20 } else { 70 });
         let slowly = ConnectionConfig { window: STEP, pause: Some(pause), ..ConnectionConfig::DEFAULT };
-        let mut crowd = Crowd {
+        let mut peers = CallingPeers {
             callers,
             without_ping_acks: RawConnection::connect(at, ConnectionConfig::WITHOUT_PING_ACKS).await?,
             slow: RawConnection::connect(at, slowly).await?,
@@ -110,15 +110,15 @@ impl Crowd {
             kept: Plain::connect(at).await?,
             fresh: Vec::new(),
         };
-        crowd.kept.ask(name, "before", "").await?;
-        crowd.kept.answer().await?;
-        for caller in crowd.callers.iter_mut().skip(1) {
+        peers.kept.ask(name, "before", "").await?;
+        peers.kept.answer().await?;
+        for caller in peers.callers.iter_mut().skip(1) {
             call(caller, name).await?;
         }
-        crowd.slow.call(name, &"long".repeat(LONG / 4), &[]).await?;
-        crowd.without_ping_acks.call(name, "deaf", &[("rpc-behavior", "sleep-400ms")]).await?;
-        crowd.plain.ask(name, "plain", "sleep-300ms").await?;
-        Ok(crowd)
+        peers.slow.call(name, &"long".repeat(LONG / 4), &[]).await?;
+        peers.without_ping_acks.call(name, "deaf", &[("rpc-behavior", "sleep-400ms")]).await?;
+        peers.plain.ask(name, "plain", "sleep-300ms").await?;
+        Ok(peers)
     }
 
     /// What the process can have no idea of yet when the signal comes: the calls are in the sockets' queues.
