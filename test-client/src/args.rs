@@ -2,23 +2,20 @@
 
 use std::time::Duration;
 
-use clap::{Subcommand, ValueEnum, builder::PossibleValuesParser};
+use clap::{Subcommand, ValueEnum};
 use http::HeaderMap;
-use service_runtime::{
-    cli,
-    client::Target,
-    status::{CODE_NAMES, code_of_name},
+use service_runtime::{cli, client::Target, deadline::GRPC_TIMEOUT};
+
+use crate::{
+    call::Single,
+    expect::ExpectFlags,
+    headers::Headers,
+    load::args::LoadArgs,
+    options::{CallOptions, Called, SERVICE_A},
 };
-use tonic::Code;
 
-use crate::{headers::Headers, load::args::LoadArgs};
-
-/// What the client calls itself where it is the hop that decided.
-pub const TEST_CLIENT: &str = "test-client";
-/// The name of A.
-pub const SERVICE_A: &str = "service-a";
-/// The name of B.
-pub const SERVICE_B: &str = "service-b";
+/// The exit code for a wrong command line, as clap has it.
+pub const WRONG_COMMAND_LINE: u8 = 2;
 
 /// Calls service A or service B, once or (`load`) many times, and says what came of it.
 #[derive(Debug, clap::Parser)]
@@ -48,30 +45,6 @@ pub enum Command {
     Single(Single),
     /// Make many calls, and report how long they took and what came of them
     Load(Box<LoadArgs>),
-}
-
-/// The calls there are.
-#[derive(Debug, Subcommand)]
-pub enum Single {
-    /// Ask service A how it is
-    HealthA(Headers),
-    /// Ask service B how it is
-    HealthB(Headers),
-    /// Have service A echo a message
-    Echo(Message),
-    /// Have service B ask service A to echo a message
-    CallEcho(Message),
-}
-
-/// What is to be echoed.
-#[derive(Debug, clap::Args)]
-pub struct Message {
-    /// The message; after `--` it may begin with a dash
-    #[arg(value_name = "MESSAGE")]
-    pub msg: String,
-
-    #[command(flatten)]
-    headers: Headers,
 }
 
 /// Where the call goes, and how.
@@ -117,57 +90,28 @@ pub enum Output {
     Csv,
 }
 
-/// What the caller expects; anything else is exit code 1.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Expectations (exit code 1 where they are not met)")]
-pub struct ExpectFlags {
-    /// The code, such as OK or UNAVAILABLE
-    #[arg(long = "expect", global = true, value_name = "CODE", value_parser = code)]
-    pub code: Option<Code>,
-
-    /// The reason, such as SERVICE_A_UNREACHABLE
-    #[arg(long = "expect-reason", global = true, value_name = "REASON")]
-    pub reason: Option<String>,
-
-    /// The hop that decided the failure
-    #[arg(long = "expect-hop", global = true, value_name = "HOP",
-        value_parser = PossibleValuesParser::new([SERVICE_A, SERVICE_B, TEST_CLIENT]))]
-    pub hop: Option<String>,
-
-    /// Who answered, such as 'service-b/*, service-a/2'; * stands for any text, ? for any one character
-    #[arg(long = "expect-served-by", global = true, value_name = "GLOB")]
-    pub served_by: Option<String>,
-
-    /// The longest time it may take, in whole milliseconds
-    #[arg(long, global = true, value_name = "DURATION", value_parser = cli::duration)]
-    pub within: Option<Duration>,
-}
-
-/// The service that a call goes to.
-#[derive(Clone, Copy, Debug)]
-pub struct Called<'a> {
-    /// Its name, such as `service-b`.
-    pub name: &'static str,
-    /// Where it listens.
-    pub target: &'a Target,
-}
-
 impl Args {
-    /// The service that the command calls.
-    pub fn called(&self) -> Called<'_> {
+    /// Where the command's calls go, and what goes out with each.
+    pub fn call_options(&self) -> CallOptions {
+        let CallFlags { service_a, service_b, timeout, wait_for_ready, .. } = &self.flags;
         let name = match &self.command {
-            Command::Single(Single::HealthA(_) | Single::Echo(_)) => SERVICE_A,
-            Command::Single(Single::HealthB(_) | Single::CallEcho(_)) => SERVICE_B,
+            Command::Single(call) => call.service(),
             Command::Load(load) => load.target.service(),
         };
-        let target = if name == SERVICE_A { &self.flags.service_a } else { &self.flags.service_b };
-        Called { name, target }
+        let target = if name == SERVICE_A { service_a } else { service_b };
+        CallOptions {
+            called: Called { name, target: target.clone() },
+            authority: self.flags.authority.as_ref().unwrap_or(target).clone(),
+            timeout: *timeout,
+            wait_for_ready: *wait_for_ready,
+            metadata: self.metadata(),
+        }
     }
 
     /// What does not go together, in one sentence.
     pub fn mistake(&self) -> Option<String> {
         match &self.command {
-            Command::Load(load) => load.mistake(self),
+            Command::Load(load) => self.mistake_of_load().or_else(|| load.mistake()),
             Command::Single(_) if self.flags.output == Output::Csv => {
                 Some("--output csv is for load: use text or json".into())
             }
@@ -175,19 +119,28 @@ impl Args {
         }
     }
 
+    fn mistake_of_load(&self) -> Option<String> {
+        if !self.expect.is_empty() {
+            return Some("load makes many calls, not one to expect something of: use --fail-if".into());
+        }
+        if self.flags.wait_for_ready {
+            return Some("load does not take --wait-for-ready: a call without a connection is a result".into());
+        }
+        if self.flags.verbose {
+            return Some("load does not take --verbose: it tells the metadata of no call".into());
+        }
+        let sets_timeout = self.metadata().contains_key(GRPC_TIMEOUT);
+        sets_timeout.then(|| "load sets grpc-timeout itself: use --timeout".into())
+    }
+
     /// The metadata to send: what was given before the command, then what was given after it.
-    pub fn metadata(&self) -> HeaderMap {
+    fn metadata(&self) -> HeaderMap {
         let after = match &self.command {
-            Command::Single(Single::HealthA(headers) | Single::HealthB(headers)) => headers,
-            Command::Single(Single::Echo(message) | Single::CallEcho(message)) => &message.headers,
+            Command::Single(call) => call.headers(),
             Command::Load(load) => &load.headers,
         };
         self.headers.followed_by(after)
     }
-}
-
-fn code(text: &str) -> Result<Code, String> {
-    code_of_name(text).ok_or_else(|| format!("expected one of {}", CODE_NAMES.join(", ")))
 }
 
 fn authority(text: &str) -> Result<Target, String> {

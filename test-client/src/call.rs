@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap::Subcommand;
 use echo_proto::{
     CallEchoRequest, CallEchoResponse, EchoRequest, HealthRequest, call_echo_service_client::CallEchoServiceClient,
     echo_service_client::EchoServiceClient, health_service_client::HealthServiceClient,
@@ -17,8 +18,9 @@ use tokio::time::{Instant, sleep};
 use tonic::{Code, Request, Response, Status};
 
 use crate::{
-    args::{Args, Single},
     failure::Failure,
+    headers::Headers,
+    options::{CallOptions, SERVICE_A, SERVICE_B},
 };
 
 /// How long to try to connect where the deadline is further away: gRPC's MIN_CONNECT_TIMEOUT.
@@ -26,6 +28,30 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// gRPC's default for what a client takes.
 pub const MAX_MESSAGE: usize = 4 * 1024 * 1024;
+
+/// The calls there are.
+#[derive(Debug, Subcommand)]
+pub enum Single {
+    /// Ask service A how it is
+    HealthA(Headers),
+    /// Ask service B how it is
+    HealthB(Headers),
+    /// Have service A echo a message
+    Echo(Message),
+    /// Have service B ask service A to echo a message
+    CallEcho(Message),
+}
+
+/// What is to be echoed.
+#[derive(Debug, clap::Args)]
+pub struct Message {
+    /// The message; after `--` it may begin with a dash
+    #[arg(value_name = "MESSAGE")]
+    pub msg: String,
+
+    #[command(flatten)]
+    headers: Headers,
+}
 
 /// What came of a call.
 pub struct Outcome {
@@ -45,6 +71,24 @@ pub struct Answer {
     pub message: Value,
     /// The response metadata; tonic has merged the trailers into it.
     pub headers: HeaderMap,
+}
+
+impl Single {
+    /// The name of the service that it calls.
+    pub fn service(&self) -> &'static str {
+        match self {
+            Single::HealthA(_) | Single::Echo(_) => SERVICE_A,
+            Single::HealthB(_) | Single::CallEcho(_) => SERVICE_B,
+        }
+    }
+
+    /// The metadata that was given after the command.
+    pub fn headers(&self) -> &Headers {
+        match self {
+            Single::HealthA(headers) | Single::HealthB(headers) => headers,
+            Single::Echo(message) | Single::CallEcho(message) => &message.headers,
+        }
+    }
 }
 
 impl Outcome {
@@ -69,46 +113,46 @@ impl Outcome {
     }
 }
 
-/// Makes the call that `args` ask for.
-pub async fn make(args: &Args, call: &Single) -> Outcome {
+/// Makes the call.
+pub async fn make(call: &Single, options: &CallOptions) -> Outcome {
     let started = Instant::now();
     let mut sent = HeaderMap::new();
-    let metadata = args.metadata();
+    let metadata = options.metadata.clone();
     // Whoever sets `grpc-timeout` by hand says with it how long to wait; what is no timeout goes out as it is.
     let given = Deadline::read(&metadata).ok().flatten();
-    let deadline = given.unwrap_or_else(|| Deadline::after(args.flags.timeout));
+    let deadline = given.unwrap_or_else(|| Deadline::after(options.timeout));
     let mut never_ready = None;
-    let exchange = exchange(args, call, Outgoing { metadata, deadline, sent: &mut sent }, &mut never_ready);
+    let exchange = exchange(call, options, Outgoing { metadata, deadline, sent: &mut sent }, &mut never_ready);
     let result = match deadline::keep(Some(deadline), exchange).await {
         Ok(result) => result,
         Err(deadline::Passed) if deadline.timeout().is_zero() => Err(Failure::too_late()),
-        Err(deadline::Passed) if never_ready.is_some() => Err(Failure::never_ready(never_ready, &args.called())),
-        Err(deadline::Passed) => Err(Failure::own(Cause::Deadline, &args.called())),
+        Err(deadline::Passed) if never_ready.is_some() => Err(Failure::never_ready(never_ready, &options.called)),
+        Err(deadline::Passed) => Err(Failure::own(Cause::Deadline, &options.called)),
     };
     Outcome { result, sent, latency: started.elapsed(), timeout: deadline.timeout() }
 }
 
 /// `never_ready` says why the last try to connect failed, while there is no connection yet.
 async fn exchange(
-    args: &Args,
     call: &Single,
+    options: &CallOptions,
     out: Outgoing<'_>,
     never_ready: &mut Option<Cause>,
 ) -> Result<Answer, Failure> {
-    let connected = match args.flags.wait_for_ready {
-        false => connect(args).await,
-        true => Ok(connected(args, never_ready).await),
+    let connected = match options.wait_for_ready {
+        false => connect(options).await,
+        true => Ok(connected(options, never_ready).await),
     };
-    let connection = connected.map_err(|cause| Failure::own(cause, &args.called()))?;
+    let connection = connected.map_err(|cause| Failure::own(cause, &options.called))?;
     let answer = send(call, connection.channel(MAX_MESSAGE), out).await;
-    answer.map_err(|status| Failure::of(&status, &args.called()))
+    answer.map_err(|status| Failure::of(&status, &options.called))
 }
 
 /// Tries until there is a connection (gRPC's "wait for ready"); the deadline ends it.
-async fn connected(args: &Args, never_ready: &mut Option<Cause>) -> Connection {
+async fn connected(options: &CallOptions, never_ready: &mut Option<Cause>) -> Connection {
     let mut backoff = Backoff::default();
     loop {
-        match connect(args).await {
+        match connect(options).await {
             Ok(connection) => {
                 *never_ready = None;
                 return connection;
@@ -120,9 +164,8 @@ async fn connected(args: &Args, never_ready: &mut Option<Cause>) -> Connection {
 }
 
 /// One try to connect.
-pub async fn connect(args: &Args) -> Result<Connection, Cause> {
-    let target = args.called().target;
-    Connection::open(target, args.flags.authority.as_ref().unwrap_or(target), CONNECT_TIMEOUT).await
+pub async fn connect(options: &CallOptions) -> Result<Connection, Cause> {
+    Connection::open(&options.called.target, &options.authority, CONNECT_TIMEOUT).await
 }
 
 async fn send(call: &Single, channel: Checked, out: Outgoing<'_>) -> Result<Answer, Status> {

@@ -1,9 +1,45 @@
 //! Whether what came is what was expected, and the one line that tells the two apart.
 
-use service_runtime::status::code_name;
+use std::time::Duration;
+
+use clap::builder::PossibleValuesParser;
+use service_runtime::{
+    cli,
+    status::{CODE_NAMES, code_name, code_of_name},
+};
 use tonic::Code;
 
-use crate::{args::ExpectFlags, call::Outcome, report::millis};
+use crate::{
+    call::Outcome,
+    options::{SERVICE_A, SERVICE_B, TEST_CLIENT},
+    units::millis,
+};
+
+/// What the caller expects; anything else is exit code 1.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Expectations (exit code 1 where they are not met)")]
+pub struct ExpectFlags {
+    /// The code, such as OK or UNAVAILABLE
+    #[arg(long = "expect", global = true, value_name = "CODE", value_parser = code)]
+    pub code: Option<Code>,
+
+    /// The reason, such as SERVICE_A_UNREACHABLE
+    #[arg(long = "expect-reason", global = true, value_name = "REASON")]
+    pub reason: Option<String>,
+
+    /// The hop that decided the failure
+    #[arg(long = "expect-hop", global = true, value_name = "HOP",
+        value_parser = PossibleValuesParser::new([SERVICE_A, SERVICE_B, TEST_CLIENT]))]
+    pub hop: Option<String>,
+
+    /// Who answered, such as 'service-b/*, service-a/2'; * stands for any text, ? for any one character
+    #[arg(long = "expect-served-by", global = true, value_name = "GLOB")]
+    pub served_by: Option<String>,
+
+    /// The longest time it may take, in whole milliseconds
+    #[arg(long, global = true, value_name = "DURATION", value_parser = cli::duration)]
+    pub within: Option<Duration>,
+}
 
 impl ExpectFlags {
     /// Whether nothing in particular is expected.
@@ -74,6 +110,10 @@ fn matches(glob: &str, text: &str) -> bool {
         '*' => text.char_indices().map(|(at, _)| at).chain([text.len()]).any(|at| matches(rest, &text[at..])),
         _ => text.chars().next().is_some_and(|c| (first == '?' || first == c) && matches(rest, &text[c.len_utf8()..])),
     }
+}
+
+fn code(text: &str) -> Result<Code, String> {
+    code_of_name(text).ok_or_else(|| format!("expected one of {}", CODE_NAMES.join(", ")))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use service_runtime::{origin::Origin, status::Cause};
 use tonic::{Code, Status};
 
-use crate::args::{Called, SERVICE_B, TEST_CLIENT};
+use crate::options::{Called, SERVICE_B, TEST_CLIENT};
 
 /// Why there is no answer.
 pub struct Failure {
@@ -39,7 +39,7 @@ impl Failure {
         Failure { code, message: status.message().to_owned(), origin, trailers }
     }
 
-    /// A failure that the client itself has to tell, since nobody answered, or nobody's answer can be believed.
+    /// A failure that the client itself decided: no answer came, or none that can be believed.
     pub fn own(cause: Cause, called: &Called) -> Self {
         let out_of_time = matches!(cause, Cause::Deadline | Cause::Timeout);
         let details = cause.details().filter(|_| !out_of_time);

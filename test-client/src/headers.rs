@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// Request metadata from the command line.
 ///
 /// Not a global flag: of a list before and a list after the command, clap would drop one without a word.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct Headers {
     /// Metadata to send, such as 'x-request-id: 7'; repeatable
     #[arg(short = 'H', long = "header", value_name = "KEY: VALUE", value_parser = header)]

@@ -1,6 +1,7 @@
 //! Drives the pair from the command line: one call, then what came of it, in the same words every time; or many (`load`).
 //!
-//! args → call → (answer or failure) → report → expect → exit code, one file each; `load` has a folder of its own.
+//! One file each: `args` is the command line, `call` makes the one call, with the `options` that it has, and ends in an answer
+//! or a `failure`; `report` prints it, and `expect` judges it. `load` has a folder of its own.
 
 mod args;
 mod call;
@@ -9,20 +10,20 @@ mod failure;
 mod headers;
 mod lines;
 mod load;
+mod options;
 mod python_json;
 mod report;
+mod units;
 
 use std::{ffi::OsString, process::ExitCode};
 
 use service_runtime::cli;
 
-use args::{Args, Command, Single};
-use call::Outcome;
+use args::{Args, Command, WRONG_COMMAND_LINE};
+use call::{Outcome, Single};
 
 /// The call was answered, but the answer says that the service is not serving.
 const NOT_SERVING: u8 = 4;
-
-const WRONG_COMMAND_LINE: u8 = 2;
 
 /// Runs the client with a command line of its own; the first word of it is the program's name.
 ///
@@ -38,11 +39,9 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
         eprintln!("error: {mistake}");
         return ExitCode::from(WRONG_COMMAND_LINE);
     }
-    // Until the process ends: the threads of `load` read it.
-    let args: &'static Args = Box::leak(Box::new(args));
     match &args.command {
-        Command::Load(load) => ExitCode::from(load::run(args, load)),
-        Command::Single(call) => once(args, call),
+        Command::Load(load) => ExitCode::from(load::run(load, args.call_options(), args.flags.output)),
+        Command::Single(call) => once(&args, call),
     }
 }
 
@@ -55,7 +54,7 @@ fn once(args: &Args, call: &Single) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let outcome = runtime.block_on(call::make(args, call));
+    let outcome = runtime.block_on(call::make(call, &args.call_options()));
     // A resolver that is still looking for the name must not hold the answer back.
     runtime.shutdown_background();
     report::print(args, &outcome);

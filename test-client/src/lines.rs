@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use service_runtime::status::code_name;
 use tonic::Code;
 
-use crate::{call::Outcome, failure::Failure, report::millis};
+use crate::{call::Outcome, failure::Failure, units::millis};
 
 /// The lab's line: B is well, A is not.
 pub fn service_a_failed(failure: &Failure) -> Value {
@@ -64,7 +64,8 @@ mod tests {
 
     fn failed(code: Code, message: &str, origin: Origin) -> Outcome {
         let failure = Failure { code, message: message.into(), origin, trailers: HeaderMap::new() };
-        let (latency, timeout) = (Duration::from_micros(1900), Duration::from_millis(300));
+        let latency = Duration::from_micros(1900);
+        let timeout = Duration::from_millis(300);
         Outcome { result: Err(failure), sent: HeaderMap::new(), latency, timeout }
     }
 

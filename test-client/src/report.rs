@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     io::{self, Write},
-    time::Duration,
 };
 
 use http::{HeaderMap, HeaderValue};
@@ -11,9 +10,10 @@ use serde_json::{Value, json};
 use service_runtime::status::code_name;
 
 use crate::{
-    args::{Args, Command, Output, Single},
-    call::Outcome,
+    args::{Args, Command, Output},
+    call::{Outcome, Single},
     lines, python_json,
+    units::millis,
 };
 
 /// Prints the outcome in the form that was asked for.
@@ -32,7 +32,7 @@ pub fn to_stderr(line: &str) {
 
 /// Lines on standard output.
 pub fn line_to_stdout(line: &str) {
-    // Nobody reads on: that is not for us to complain about.
+    // A reader that has closed its end of the pipe has what it wanted: no error.
     let _ = writeln!(io::stdout(), "{line}");
 }
 
@@ -96,9 +96,4 @@ fn pairs(metadata: &HeaderMap) -> Value {
 
 fn readable(value: &HeaderValue) -> String {
     value.to_str().map_or_else(|_| value.as_bytes().escape_ascii().to_string(), str::to_owned)
-}
-
-/// Whole milliseconds.
-pub fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,4 @@
-//! Frames and header blocks as bytes (RFC 9113 and RFC 7541), as far as somebody needs them who writes no header short.
+//! Frames and header blocks as bytes (RFC 9113 and RFC 7541), as far as a peer needs them that indexes no header.
 //!
 //! It is public for tests that must know to the byte what they have sent, and when.
 
@@ -45,6 +45,9 @@ const ERRORS: [&str; 14] = [
     "HTTP_1_1_REQUIRED",
 ];
 
+/// The error code of a call that its caller has given up.
+pub const CANCEL: u32 = 8;
+
 /// The name of an error code; its number where it has none.
 pub(crate) fn error_name(code: u32) -> Cow<'static, str> {
     match ERRORS.get(code as usize) {
@@ -76,6 +79,9 @@ pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// The longest payload that either side may send, for neither lets the other send a longer one.
 pub const MAX_FRAME_SIZE: usize = 16_384;
+
+/// How many bytes stand before a gRPC message: a flag, and the message's length.
+pub const MESSAGE_HEAD: usize = 5;
 
 /// Header fields, in the order in which they are sent.
 pub(crate) type Fields = Vec<(&'static str, Cow<'static, str>)>;
@@ -116,7 +122,9 @@ pub fn take(incoming: &mut BytesMut) -> Result<Option<Frame>, NotHttp2> {
         return Ok(None);
     }
     let mut head = incoming.split_to(9).split_off(3);
-    let (kind, flags, stream) = (head.get_u8(), head.get_u8(), head.get_u32() & (u32::MAX >> 1));
+    let kind = head.get_u8();
+    let flags = head.get_u8();
+    let stream = head.get_u32() & (u32::MAX >> 1);
     Ok(Some(Frame { kind, flags, stream, payload: incoming.split_to(length).freeze() }))
 }
 
@@ -152,11 +160,13 @@ pub fn put_headers(
 ) {
     let block = header_block(fields);
     let mut parts = block.chunks(MAX_FRAME_SIZE).peekable();
-    let (mut kind, mut flags) = (HEADERS, if end_stream { END_STREAM } else { 0 });
+    let mut kind = HEADERS;
+    let mut flags = if end_stream { END_STREAM } else { 0 };
     while let Some(part) = parts.next() {
         let last = if parts.peek().is_none() { END_HEADERS } else { 0 };
         put(out, kind, flags | last, stream, part);
-        (kind, flags) = (CONTINUATION, 0);
+        kind = CONTINUATION;
+        flags = 0;
     }
 }
 
@@ -196,6 +206,20 @@ pub fn put_string(block: &mut Vec<u8>, text: &[u8]) {
         block.push(rest as u8);
     }
     block.extend_from_slice(text);
+}
+
+/// Appends a gRPC message: a flag, 1 for a compressed message; its length in four bytes; and the message.
+///
+/// Source: gRPC over HTTP/2, "Length-Prefixed-Message".
+pub fn put_message(out: &mut impl BufMut, flag: u8, message: &[u8]) {
+    put_message_head(out, flag, message.len());
+    out.put_slice(message);
+}
+
+/// Appends the first [`MESSAGE_HEAD`] bytes of a gRPC message.
+pub fn put_message_head(out: &mut impl BufMut, flag: u8, length: usize) {
+    out.put_u8(flag);
+    out.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
 }
 
 #[cfg(test)]

@@ -21,12 +21,15 @@ const CODES: [(u8, &[u8]); 11] = [
 /// Reads it. None: a code that no header has.
 pub(crate) fn read(coded: &[u8]) -> Option<Vec<u8>> {
     let mut text = Vec::new();
-    let (mut code, mut length) = (0_u32, 0_u8);
+    let mut code = 0_u32;
+    let mut length = 0_u8;
     for bit in coded.iter().flat_map(|byte| (0..8).rev().map(move |at| u32::from(byte >> at & 1))) {
-        (code, length) = (code << 1 | bit, length + 1);
+        code = code << 1 | bit;
+        length += 1;
         if let Some(letter) = letter(code, length) {
             text.push(letter);
-            (code, length) = (0, 0);
+            code = 0;
+            length = 0;
         } else if length == 30 {
             return None;
         }
@@ -36,7 +39,8 @@ pub(crate) fn read(coded: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn letter(code: u32, length: u8) -> Option<u8> {
-    let (mut first, mut bits) = (0_u32, 0_u8);
+    let mut first = 0_u32;
+    let mut bits = 0_u8;
     for (more, letters) in CODES {
         first <<= more - bits;
         bits = more;

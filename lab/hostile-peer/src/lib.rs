@@ -19,17 +19,18 @@
 //! ```
 //!
 //! # A client that misbehaves, for testing servers
-//! An [`Attack`](client::Attack) is a bad request, a stall or a flood; what the server did is [`Seen`](client::Seen). What
-//! it should have done, whoever attacks it knows.
+//! An [`Attack`](client::Attack) is a bad request, a stall or a flood; what the server did is its [`Reaction`](client::Reaction). What
+//! it should have done is for the test to say.
 //!
 //! # The map
 //! - `server/table`: THE list of behaviours, one file a group; `server/step`: what their scripts are made of
-//! - [`Behaviour`]: a name looked up in the table
+//! - [`Behavior`]: a name looked up in the table
 //! - [`Peer`]: a listener in a thread of its own; `server/door`: the ways a listener can refuse
 //! - [`serve`]: one connection, over any byte stream; `session` is what happens on it, without the bytes, and `stream` one call
 //! - [`Role`]: what the connections of one peer share: the behaviour, the counts, the events
 //! - [`client`]: the other half, with a map of its own
-//! - both: [`frame`], frames and header blocks as bytes; `hpack` and `huffman`, header blocks read; `name`, names with a number
+//! - both: [`frame`], frames and header blocks as bytes; `hpack` and `huffman`, header blocks read; `row` and `name`, rows of a table,
+//!   found by names with a number in them
 
 pub mod client;
 pub mod frame;
@@ -37,7 +38,9 @@ pub mod frame;
 mod hpack;
 mod huffman;
 mod name;
+mod row;
 mod server;
 
 pub use name::Unknown;
-pub use server::{Behaviour, End, Event, EventKind, Group, Peer, Role, examples, groups, list, serve};
+pub use row::Group;
+pub use server::{Behavior, End, Event, EventKind, Peer, Role, examples, groups, list, serve};

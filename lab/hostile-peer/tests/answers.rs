@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use hostile_peer::{Behaviour, End, Role, examples, serve};
+use hostile_peer::{Behavior, End, Role, examples, serve};
 use support::{HEALTHY, seen};
 use tokio::{io::duplex, time::timeout};
 
@@ -105,9 +105,9 @@ const EXPECTED: &[(&str, &str)] = &[
 #[tokio::test(start_paused = true)]
 async fn every_behaviour_looks_to_a_client_as_the_table_says() {
     // What nobody connects to cannot be played without a port.
-    for behaviour in examples().into_iter().filter(|behaviour| behaviour.name() != "refuse") {
-        let (name, expected) = (behaviour.name().to_owned(), expected(&behaviour));
-        let (seen, end) = call(&Role::new(behaviour)).await;
+    for behavior in examples().into_iter().filter(|behavior| behavior.name() != "refuse") {
+        let (name, expected) = (behavior.name().to_owned(), expected(&behavior));
+        let (seen, end) = call(&Role::new(behavior)).await;
         let end = match end {
             End::Close => ", closed",
             End::Reset => ", reset",
@@ -124,8 +124,8 @@ async fn call(role: &Role) -> (String, End) {
     tokio::join!(seen(ours), peer)
 }
 
-fn expected(behaviour: &Behaviour) -> String {
-    let name = behaviour.name();
+fn expected(behavior: &Behavior) -> String {
+    let name = behavior.name();
     let number = |pattern: &str| {
         let (before, after) = pattern.split_once('#')?;
         name.strip_prefix(before)?.strip_suffix(after)?.parse::<u32>().ok()

@@ -4,7 +4,7 @@
 use std::{future::Future, io, time::Duration};
 
 use bytes::Bytes;
-use hostile_peer::client::{Attack, End, Seen, Target, attacks};
+use hostile_peer::client::{Attack, End, Reaction, Target, attacks};
 use http::{HeaderMap, Response};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -23,12 +23,12 @@ const PING_ACK: &[u8] = b"\0\0\x08\x06\x01\0\0\0\0pingping";
 /// Last stream 0, ENHANCE_YOUR_CALM.
 const GOAWAY: &[u8] = b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0b";
 
-/// Attacks a listener for so long, which does that with its first connection; what the attack saw, and what that gave.
-async fn before<T>(name: &str, patience: Duration, server: impl AsyncFnOnce(TcpStream) -> T) -> (Seen, T) {
+/// Attacks a listener whose first connection `server` takes; the reaction, of which `within` is waited for, and what `server` gave.
+async fn before<T>(name: &str, within: Duration, server: impl AsyncFnOnce(TcpStream) -> T) -> (Reaction, T) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = Target::new(listener.local_addr().unwrap(), "/echo.v1.EchoService/Echo", "/echo");
     let attack: Attack = name.parse().unwrap();
-    let attacked = async { attack.run_for(&target, patience).await.unwrap() };
+    let attacked = async { attack.run_for(&target, within).await.unwrap() };
     let served = async { server(listener.accept().await.unwrap().0).await };
     tokio::join!(attacked, served)
 }
@@ -222,7 +222,10 @@ async fn comes_again_when_one_of_the_connections_before_it_has_gone() {
     }
 }
 
-async fn raced(attack: impl Future<Output = io::Result<Seen>>, server: impl Future<Output = io::Result<()>>) -> Seen {
+async fn raced(
+    attack: impl Future<Output = io::Result<Reaction>>,
+    server: impl Future<Output = io::Result<()>>,
+) -> Reaction {
     tokio::select! {
         seen = attack => seen.unwrap(),
         ended = server => panic!("the server ended: {ended:?}"),

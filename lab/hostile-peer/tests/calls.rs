@@ -20,8 +20,8 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 /// HEADERS of stream 1 with END_STREAM and END_HEADERS, and an empty block.
 const CALL: &[u8] = b"\0\0\0\x01\x05\0\0\0\x01";
 
-fn role(behaviour: &str) -> Role {
-    Role::new(behaviour.parse().unwrap())
+fn role(behavior: &str) -> Role {
+    Role::new(behavior.parse().unwrap())
 }
 
 /// A connection of that peer.

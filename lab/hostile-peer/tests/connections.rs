@@ -119,8 +119,8 @@ fn reports_calls_and_cancellations_in_order() {
 
 #[tokio::test]
 async fn every_peer_lives_on_and_is_healed() {
-    for behaviour in examples() {
-        let name = behaviour.name();
+    for behavior in examples() {
+        let name = behavior.name();
         let peer = Peer::start(name).unwrap();
         // Whatever it is that it does, it does it now, to a client that stays.
         let spoilt = if matches!(name, "refuse" | "vanish") { None } else { Some(connected(&peer).await) };

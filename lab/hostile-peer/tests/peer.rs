@@ -90,8 +90,8 @@ fn closes_its_port_and_its_connections_on_drop() {
 #[tokio::test]
 async fn says_that_a_port_is_taken_also_to_a_caller_with_a_runtime_of_its_own() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    for behaviour in ["echo", "refuse"] {
-        let error = Peer::listen(behaviour.parse().unwrap(), taken.local_addr().unwrap()).unwrap_err();
+    for behavior in ["echo", "refuse"] {
+        let error = Peer::listen(behavior.parse().unwrap(), taken.local_addr().unwrap()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AddrInUse);
     }
 }

@@ -54,7 +54,7 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     // Whatever is dropped is healed: by the running pair, or with the children that are killed.
     tokio::select! {
         met = broken => Ok(if met? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
-        // Whoever held it broken until now is done.
+        // The `lab break --hold` that kept it broken until now is done.
         code = signals.next() => Ok(ExitCode::from(if args.hold { 0 } else { code })),
     }
 }

@@ -1,7 +1,7 @@
 //! One running service as a child process: its address, its log, and every way to end it. Dropped, it is killed.
 
 use std::{
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     process::ExitStatus,
     thread,
     time::{Duration, Instant},
@@ -18,14 +18,18 @@ use tokio::{
 
 use crate::program::Program;
 
-/// A service that does not listen after so long never will.
+/// How long a service may take until it listens.
 const START: Duration = Duration::from_secs(10);
-/// Longer than a service's own patience in a drain, which is 10 s.
+/// How long a service may take to end: longer than its drain timeout, which is 10 s.
 const EXIT: Duration = Duration::from_secs(15);
 /// A process stands still within a millisecond or so.
 const FREEZE: Duration = Duration::from_secs(1);
 /// Lines of a child's log that a slow reader may be behind; older ones are dropped, so that a child never waits for us.
 const LINES: usize = 1024;
+
+/// How soon after the answer to its last call a draining service exits: idle connections, Watches and silent peers hold it back
+/// no longer (the contract, on drains).
+pub const EXIT_AFTER_LAST_CALL: Duration = Duration::from_millis(250);
 
 /// A running service.
 pub struct Child {
@@ -58,6 +62,21 @@ impl Child {
         };
         let address = address.ok_or_else(|| anyhow!("{service} did not start"))?;
         Ok(Child { name: service, process, _tie: tie, address, lines: log, from_start })
+    }
+
+    /// The same at that address.
+    pub async fn start_at(
+        program: &Program,
+        service: &'static str,
+        listen: SocketAddr,
+        flags: &[&str],
+    ) -> anyhow::Result<Child> {
+        Child::start(program, service, &[&["--listen", &listen.to_string()], flags].concat()).await
+    }
+
+    /// The same on a free port of 127.0.0.1.
+    pub async fn start_on_free_port(program: &Program, service: &'static str, flags: &[&str]) -> anyhow::Result<Child> {
+        Child::start_at(program, service, (Ipv4Addr::LOCALHOST, 0).into(), flags).await
     }
 
     /// Which service it is.
@@ -106,14 +125,14 @@ impl Child {
         self.signal(Signal::INT)
     }
 
-    /// SIGSTOP, and waits until it stands still: its connections stay, and nobody answers.
+    /// SIGSTOP, and waits until it stands still: its connections stay, and nothing is answered.
     pub fn freeze(&self) -> anyhow::Result<()> {
         self.signal(Signal::STOP)?;
         // The signal is sent before every thread has stopped, and one of them might still answer a call.
         let until = Instant::now() + FREEZE;
         while Instant::now() < until {
             let Some(pid) = self.id() else { bail!("{} has ended", self.name) };
-            // The report stays there to be read again, by whoever freezes what is frozen already.
+            // The report stays there to be read again, where a child is frozen that is frozen already.
             let stopped = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
             if waitid(WaitId::Pid(pid), stopped)?.is_some() {
                 return Ok(());
@@ -165,7 +184,7 @@ impl Drop for Child {
 async fn read(output: ChildStdout, lines: Sender<String>) {
     let mut output = BufReader::new(output).lines();
     while let Ok(Some(line)) = output.next_line().await {
-        // Nobody listening is no reason to stop reading: a full pipe would stop the child.
+        // It reads on, also while there is no receiver: a full pipe would stop the child.
         let _ = lines.send(line);
     }
 }

@@ -8,8 +8,8 @@ use tokio::time::timeout;
 
 use crate::pair::Pair;
 
-/// The client's own deadline is 5 s; one that takes longer hangs.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long the client may take to end; its own deadline is 5 s.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What the client says of a call.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ pub async fn run(pair: &Pair, arguments: &[&str]) -> anyhow::Result<Answer> {
     // Waiting would close the standard input, which ties the client to the lab.
     let mut process = command.spawn().context("cannot start test-client")?;
     let _tie = process.stdin.take();
-    let output = timeout(PATIENCE, process.wait_with_output()).await.context("test-client does not end")??;
+    let output = timeout(CLIENT_TIMEOUT, process.wait_with_output()).await.context("test-client does not end")??;
     let said = String::from_utf8_lossy(&output.stdout);
     let object: Value = serde_json::from_str(&said)
         .with_context(|| format!("test-client printed no JSON: {}", String::from_utf8_lossy(&output.stderr).trim()))?;

@@ -19,17 +19,17 @@ use crate::{
 const MET: &str = "+";
 const UNMET: &str = "-";
 
-/// A wish is one line, sent at once.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long is waited for the line of a request, which is sent at once.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The ear of a running pair; gone when it is dropped.
-pub struct Ear {
+/// Where a running pair takes requests; gone when it is dropped.
+pub struct ControlSocket {
     listener: UnixListener,
     path: PathBuf,
 }
 
-/// What somebody wants to have broken.
-pub struct Wish {
+/// What `lab break` wants to have broken.
+pub struct BreakRequest {
     failure: &'static Failure,
     hold: bool,
     stream: BufReader<UnixStream>,
@@ -40,18 +40,18 @@ fn path(port_b: u16) -> PathBuf {
     std::env::temp_dir().join(folder).join(format!("{port_b}.sock"))
 }
 
-impl Ear {
+impl ControlSocket {
     /// Listens for the pair whose B has this port. Errors: the folder for temporary files cannot be written.
-    pub fn open(port_b: u16) -> anyhow::Result<Ear> {
+    pub fn open(port_b: u16) -> anyhow::Result<ControlSocket> {
         let path = path(port_b);
         let folder = path.parent().context("a path with a folder")?;
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        // The port is ours, so whoever left it there is gone.
+        // The port is ours, so the pair that left the socket there is gone.
         let _ = fs::remove_file(&path);
-        Ok(Ear { listener: UnixListener::bind(&path)?, path })
+        Ok(ControlSocket { listener: UnixListener::bind(&path)?, path })
     }
 
-    /// Somebody with a wish. Dropped meanwhile, it loses nobody.
+    /// The next `lab break`. Dropped meanwhile, it loses none.
     pub async fn next(&self) -> UnixStream {
         loop {
             if let Ok((stream, _)) = self.listener.accept().await {
@@ -61,32 +61,32 @@ impl Ear {
     }
 }
 
-impl Drop for Ear {
+impl Drop for ControlSocket {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
     }
 }
 
-impl Wish {
+impl BreakRequest {
     /// Reads `a-frozen hold`; `None` if it comes too late or cannot be understood.
-    pub async fn read(stream: UnixStream) -> Option<Wish> {
+    pub async fn read(stream: UnixStream) -> Option<BreakRequest> {
         let mut stream = BufReader::new(stream);
         let mut line = String::new();
-        timeout(PATIENCE, stream.read_line(&mut line)).await.ok()?.ok()?;
+        timeout(REQUEST_TIMEOUT, stream.read_line(&mut line)).await.ok()?.ok()?;
         let mut words = line.split_whitespace();
         let failure = table::find(words.next()?).ok()?;
-        Some(Wish { failure, hold: words.next() == Some("hold"), stream })
+        Some(BreakRequest { failure, hold: words.next() == Some("hold"), stream })
     }
 
     /// Plays it on the running pair. However it ends, the pair is healed.
-    pub async fn grant(self, stage: &mut Stage) -> anyhow::Result<()> {
+    pub async fn play(self, stage: &mut Stage) -> anyhow::Result<()> {
         let (mut from, to) = self.stream.into_inner().into_split();
         // A few short lines: they fit into the socket, whether they are read or not.
         let tell = |text: &str| drop(to.try_write(text.as_bytes()));
         let mut nothing = [0];
         let played = tokio::select! {
             played = show::play(stage, self.failure, self.hold, tell) => played,
-            // Whoever wished it has gone.
+            // `lab break` has ended.
             _ = from.read(&mut nothing) => return stage.heal().await.map(drop),
         };
         match played {

@@ -16,7 +16,8 @@ use tonic::{
 
 /// How many make a crowd; B takes 100 streams on one connection.
 pub const CROWD: usize = 50;
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long is waited for each step: the connection, a health check, and all the answers.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Fifty calls on their way.
 pub struct Crowd {
@@ -37,12 +38,12 @@ pub struct Outcome {
 impl Crowd {
     /// Sends the calls to B at `url` and returns once B has read them all. Errors: B does not answer.
     pub async fn send(url: &str) -> anyhow::Result<Crowd> {
-        let endpoint = Endpoint::try_from(url.to_owned())?.connect_timeout(PATIENCE);
+        let endpoint = Endpoint::try_from(url.to_owned())?.connect_timeout(ANSWER_TIMEOUT);
         let channel = endpoint.connect().await.with_context(|| format!("cannot connect to {url}"))?;
         check(&channel).await?;
         let start = Instant::now();
         let calls = tokio::spawn(join_all((0..CROWD).map(|number| call(channel.clone(), format!("hello-{number}")))));
-        // Tasks run in turn, and so do frames: whoever asks after the crowd is answered after the crowd has been read. The
+        // Tasks run in turn, and so do frames: a health check behind the crowd is answered after the crowd has been read. The
         // second time round, B's handlers have had their turn too, and A has been asked.
         for _ in 0..2 {
             tokio::task::yield_now().await;
@@ -53,7 +54,7 @@ impl Crowd {
 
     /// Waits for all the answers. Errors: they have not all come within 10 s.
     pub async fn answers(self) -> anyhow::Result<Outcome> {
-        let answers = timeout(PATIENCE, self.calls).await.context("the calls are not over")??;
+        let answers = timeout(ANSWER_TIMEOUT, self.calls).await.context("the calls are not over")??;
         let own = |(number, answer): (usize, &Result<String, Status>)| match answer {
             Ok(text) if *text == format!("hello-{number}") => None,
             Ok(text) => Some(format!("hello-{number} got {text}")),
@@ -75,7 +76,8 @@ async fn call(channel: Channel, msg: String) -> Result<String, Status> {
 
 async fn check(channel: &Channel) -> anyhow::Result<()> {
     let mut health = HealthServiceClient::new(channel.clone());
-    let answer = timeout(PATIENCE, health.check(HealthRequest {})).await.context("no answer to a health check")??;
+    let answer =
+        timeout(ANSWER_TIMEOUT, health.check(HealthRequest {})).await.context("no answer to a health check")??;
     ensure!(answer.get_ref().status == "ok", "B is not healthy");
     Ok(())
 }

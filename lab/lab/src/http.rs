@@ -17,8 +17,8 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::{net::TcpStream, time::timeout};
 
-/// An answer that takes longer is none.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an answer is waited for.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What to ask.
 #[derive(Clone, Debug)]
@@ -85,24 +85,23 @@ impl fmt::Display for Reply {
 
 /// Asks once, on a connection of its own. Errors: no connection, or no whole answer within 10 s.
 pub async fn ask(to: SocketAddr, ask: &Ask) -> anyhow::Result<Reply> {
-    ask_for(to, ask, PATIENCE).await
+    ask_for(to, ask, ANSWER_TIMEOUT).await
 }
 
-/// The same, for no longer than `patience`.
-pub async fn ask_for(to: SocketAddr, ask: &Ask, patience: Duration) -> anyhow::Result<Reply> {
+/// The same; waits at most `within` for the answer.
+pub async fn ask_for(to: SocketAddr, ask: &Ask, within: Duration) -> anyhow::Result<Reply> {
     let start = Instant::now();
     let answer = async {
         let stream = TcpStream::connect(to).await.with_context(|| format!("cannot connect to {to}"))?;
         exchange(stream, ask).await
     };
-    let reply =
-        timeout(patience, answer).await.with_context(|| format!("no answer in {} ms", patience.as_millis()))??;
+    let reply = timeout(within, answer).await.with_context(|| format!("no answer in {} ms", within.as_millis()))??;
     Ok(Reply { took: start.elapsed(), ..reply })
 }
 
 /// Asks over a connection that is there. Errors: no whole answer within 10 s.
 pub async fn over(stream: TcpStream, ask: &Ask) -> anyhow::Result<Reply> {
-    timeout(PATIENCE, exchange(stream, ask)).await.context("no answer over HTTP")?
+    timeout(ANSWER_TIMEOUT, exchange(stream, ask)).await.context("no answer over HTTP")?
 }
 
 /// Asks every worker of the service at `to`, and each at least once: a new connection goes to the worker that has the fewest,

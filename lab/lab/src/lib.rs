@@ -13,7 +13,8 @@
 //! - [`attacks`]: every attack and bad request, done to A, to B and to a stock tonic B
 //! - [`experiments`]: many calls, one question, figures
 //! - [`usage`]: what a process takes of its machine
-//! - [`peer`]: one hostile peer, for your own client; [`mod@print`], [`signals`]: standard output, Ctrl-C
+//! - [`peer`]: one hostile peer, for your own client
+//! - [`mod@print`], [`markdown`], [`listing`]: standard output, tables on it, and what `--list` shows; [`signals`]: Ctrl-C
 
 pub mod attacks;
 pub mod breaking;
@@ -26,6 +27,8 @@ pub mod experiments;
 pub mod failures;
 pub mod grpc;
 pub mod http;
+pub mod listing;
+pub mod markdown;
 pub mod pair;
 pub mod peer;
 pub mod print;

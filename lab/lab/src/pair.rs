@@ -1,6 +1,9 @@
 //! A, and the B that calls it.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use anyhow::bail;
 use tokio::time::{Instant, sleep};
@@ -30,15 +33,15 @@ impl Pair {
     /// Starts A, then B; port 0 takes a free one. Errors: a service did not start.
     pub async fn start(program: Program, port_a: u16, port_b: u16) -> anyhow::Result<Pair> {
         let flags = &[];
-        let a = start_a(&program, SocketAddr::from(([127, 0, 0, 1], port_a)), flags).await?;
-        let b = start_b(&program, SocketAddr::from(([127, 0, 0, 1], port_b)), &a.url(), flags).await?;
+        let a = Child::start_at(&program, "service-a", (Ipv4Addr::LOCALHOST, port_a).into(), flags).await?;
+        let b = start_b(&program, (Ipv4Addr::LOCALHOST, port_b).into(), &a.url(), flags).await?;
         Ok(Pair { program, a, b, flags })
     }
 
     /// Ends A, however it is, and starts it again on the same port.
     pub async fn restart_a(&mut self) -> anyhow::Result<()> {
         self.a.kill().await?;
-        self.a = start_a(&self.program, self.a.address(), self.flags).await?;
+        self.a = Child::start_at(&self.program, "service-a", self.a.address(), self.flags).await?;
         Ok(())
     }
 
@@ -68,11 +71,6 @@ impl Pair {
     }
 }
 
-async fn start_a(program: &Program, listen: SocketAddr, flags: &[&str]) -> anyhow::Result<Child> {
-    Child::start(program, "service-a", &[&["--listen", &listen.to_string()], flags].concat()).await
-}
-
 async fn start_b(program: &Program, listen: SocketAddr, service_a: &str, flags: &[&str]) -> anyhow::Result<Child> {
-    let where_they_are = ["--listen", &listen.to_string(), "--service-a", service_a];
-    Child::start(program, "service-b", &[&where_they_are, flags].concat()).await
+    Child::start_at(program, "service-b", listen, &[&["--service-a", service_a], flags].concat()).await
 }

@@ -1,32 +1,35 @@
 //! `lab peer`: a peer that misbehaves on purpose until Ctrl-C, for you to point your own gRPC client at.
 
 use std::{
-    fmt::Write as _,
     net::SocketAddr,
     process::ExitCode,
     time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
-use hostile_peer::{Behaviour, Event, EventKind, Peer, Unknown};
+use hostile_peer::{Behavior, Event, EventKind, Peer, groups};
 use service_runtime::cli;
 
-use crate::{print::print, signals::Signals};
+use crate::{
+    listing::{self, where_to_look},
+    print::print,
+    signals::Signals,
+};
 
 /// How to misbehave, and where.
 #[derive(Debug, clap::Args)]
 #[group(id = "peer")]
 pub struct Args {
     /// How to misbehave, such as headers-then-stall
-    #[arg(required_unless_present = "list")]
-    behaviour: Option<String>,
+    #[arg(value_name = "BEHAVIOUR", required_unless_present = "list")]
+    behavior: Option<String>,
 
     /// Where to listen, on this machine only; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", value_parser = loopback)]
     listen: SocketAddr,
 
     /// Show every behaviour there is
-    #[arg(long, conflicts_with = "behaviour")]
+    #[arg(long, conflicts_with = "behavior")]
     list: bool,
 }
 
@@ -42,12 +45,12 @@ pub(crate) fn loopback(text: &str) -> Result<SocketAddr, String> {
 ///
 /// Errors: the port is taken.
 pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let Some(name) = &args.behaviour else {
-        print(&table());
+    let Some(name) = &args.behavior else {
+        print(&listing::text(groups(), listing::width(groups())));
         return Ok(ExitCode::SUCCESS);
     };
     match name.parse() {
-        Ok(behaviour) => play(behaviour, args.listen).await,
+        Ok(behavior) => play(behavior, args.listen).await,
         Err(unknown) => {
             eprintln!("error: {}", where_to_look(&unknown, "lab peer --list"));
             Ok(ExitCode::from(2))
@@ -55,18 +58,11 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// What is wrong with a name, and which command shows those that there are.
-pub(crate) fn where_to_look(unknown: &Unknown, list: &str) -> String {
-    let said = unknown.to_string();
-    let then = if said.ends_with('?') { "" } else { ";" };
-    format!("{said}{then} {list} shows them all")
-}
-
-async fn play(behaviour: Behaviour, at: SocketAddr) -> anyhow::Result<ExitCode> {
+async fn play(behavior: Behavior, at: SocketAddr) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new()?;
-    let what = format!("behaviour={}: {}", behaviour.name(), behaviour.does());
+    let what = format!("behaviour={}: {}", behavior.name(), behavior.does());
     let from = Instant::now();
-    let listening = Peer::listen(behaviour, at);
+    let listening = Peer::listen(behavior, at);
     let peer = listening.with_context(|| format!("cannot listen on {at}; try --listen 127.0.0.1:0"))?;
     print(&format!("listening={} {what}\n", peer.url()));
     loop {
@@ -92,17 +88,4 @@ fn line(event: Event, from: Instant) -> String {
         EventKind::Closed => "connection over".to_owned(),
     };
     format!("{:>7} ms  {what}\n", at.as_millis())
-}
-
-/// Every behaviour, in groups, with its sentence.
-fn table() -> String {
-    let width = hostile_peer::list().map(|(name, _)| name.len()).max().unwrap_or_default();
-    let mut table = String::new();
-    for group in hostile_peer::groups() {
-        let _ = writeln!(table, "{}:", group.title);
-        for (name, does) in group.list() {
-            let _ = writeln!(table, "  {name:width$}  {does}");
-        }
-    }
-    table
 }

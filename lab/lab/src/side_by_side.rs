@@ -3,7 +3,8 @@
 use std::{fmt::Write as _, process::ExitCode, time::Duration};
 
 use crate::{
-    failures::{Face, Failure, Kind, Seen, Stage, Times, table},
+    failures::{CallOutcome, Face, Failure, Kind, Stage, Times, table},
+    markdown::line,
     print::print,
     program::Program,
     signals::Signals,
@@ -20,9 +21,12 @@ pub struct Args {
 
 /// What a debug build on a machine that does something else adds to the contract's bounds.
 const SLACK: Duration = Duration::from_millis(50);
-/// Longer than every bound but the keepalive's, which is 13 s.
-const PATIENCE: Duration = Duration::from_secs(5);
-const KEEPALIVE_PATIENCE: Duration = Duration::from_secs(16);
+/// How long an answer is waited for: longer than every bound but the keepalive's, which is 13 s.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(16);
+
+/// How wide the columns of the table are.
+const WIDTHS: [usize; 7] = [3, 24, 42, 23, 46, 34, 34];
 
 /// One of the three that are asked.
 const ASKED: [(&str, Kind, Face); 3] = [
@@ -48,8 +52,8 @@ async fn compare(args: &Args) -> anyhow::Result<bool> {
     let all: Vec<_> = table::FAILURES.iter().collect();
     let chosen = if args.only.is_empty() { all } else { args.only.clone() };
     print(&format!("B's cap is {} ms here, its connect timeout {} ms.\n\n", cap.as_millis(), connect.as_millis()));
-    print(&line(&["row", "failure", "expected", "within", ASKED[0].0, ASKED[1].0, ASKED[2].0]));
-    print(&line(&["--:", ":--", ":--", ":--", ":--", ":--", ":--"]));
+    print(&line(["row", "failure", "expected", "within", ASKED[0].0, ASKED[1].0, ASKED[2].0], &WIDTHS));
+    print(&line(["--:", ":--", ":--", ":--", ":--", ":--", ":--"], &WIDTHS));
     let mut met = [0; ASKED.len()];
     for failure in &chosen {
         let mut cells =
@@ -59,7 +63,7 @@ async fn compare(args: &Args) -> anyhow::Result<bool> {
             met[asked] += usize::from(as_expected);
             cells.push(cell);
         }
-        print(&line(&cells.iter().map(String::as_str).collect::<Vec<_>>()));
+        print(&line(cells.iter().map(String::as_str), &WIDTHS));
     }
     let mut summary = format!("\nAs the contract says, of {}:", chosen.len());
     for ((name, ..), met) in ASKED.iter().zip(met) {
@@ -71,10 +75,10 @@ async fn compare(args: &Args) -> anyhow::Result<bool> {
 
 /// Plays one failure before one B, in processes of its own; whether it came as expected, and what came.
 async fn ask(program: &Program, kind: Kind, face: Face, failure: &Failure) -> (bool, String) {
-    let patience = if failure.slug == "a-half-open" { KEEPALIVE_PATIENCE } else { PATIENCE };
+    let within = if failure.slug == "a-half-open" { KEEPALIVE_TIMEOUT } else { ANSWER_TIMEOUT };
     let played = async {
         let mut stage = Stage::set(program.clone(), kind, Times::SHORT, failure.scene, [0, 0]).await?;
-        stage.play(failure, face, patience).await
+        stage.play(failure, face, within).await
     };
     match played.await {
         Ok(seen) => {
@@ -86,13 +90,13 @@ async fn ask(program: &Program, kind: Kind, face: Face, failure: &Failure) -> (b
                     seen.code == failure.expected.code && failure.bound.holds(seen.took, &Times::SHORT, SLACK)
                 }
             };
-            (as_expected, format!("{} {}", if as_expected { '✓' } else { '✗' }, told(&seen, kind)))
+            (as_expected, format!("{} {}", if as_expected { '✓' } else { '✗' }, describe(&seen, kind)))
         }
         Err(error) => (false, format!("✗ {error}")),
     }
 }
 
-fn told(seen: &Seen, kind: Kind) -> String {
+fn describe(seen: &CallOutcome, kind: Kind) -> String {
     let code = seen.http.map_or_else(|| seen.code.clone(), |http| http.to_string());
     let why = if kind == Kind::Stock { "" } else { seen.reason.as_str() };
     let words = [code.as_str(), why].join(" ");
@@ -102,11 +106,4 @@ fn told(seen: &Seen, kind: Kind) -> String {
 fn expected(failure: &Failure) -> String {
     let expected = failure.expected;
     format!("{} {} {}", expected.code, expected.http, expected.reason).trim_end().to_owned()
-}
-
-/// A line of a Markdown table, its columns wide enough to be read as it stands.
-fn line(cells: &[&str]) -> String {
-    const WIDTHS: [usize; 7] = [3, 24, 42, 23, 46, 34, 34];
-    let cells: Vec<_> = cells.iter().zip(WIDTHS).map(|(cell, width)| format!("{cell:width$}")).collect();
-    format!("| {} |\n", cells.join(" | "))
 }

@@ -1,7 +1,7 @@
 //! Why no child outlives the lab, however the lab ends: each child sees to it itself, before anything else.
 //!
 //! - Linux kills it with the thread that started it, also while it is frozen.
-//! - Elsewhere it reads its standard input, a pipe that nobody writes to: it ends when the lab is gone. A frozen child reads
+//! - Elsewhere it reads its standard input, a pipe that is never written to: it ends when the lab is gone. A frozen child reads
 //!   nothing, so there it ends when it is thawed.
 
 use std::{io::Read, process, thread};

@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{
     child::Child,
-    control::{Ear, Wish},
+    control::{BreakRequest, ControlSocket},
     failures::{Kind, Scene, Stage, Times, table},
     print::print,
     program::Program,
@@ -64,14 +64,14 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
         started = starting => started.context("lab up takes --port-a and --port-b, and 0 for a free port")?,
         code = signals.next() => return Ok(ExitCode::from(code)),
     };
-    let ear = Ear::open(stage.b().address().port())?;
+    let socket = ControlSocket::open(stage.b().address().port())?;
     say(&what_to_try(&mut stage));
     let logs = Logs::default();
     stage.on_start({
         let logs = logs.clone();
         move |name, child| logs.relay(name, child)
     });
-    watch(&mut stage, &ear, &mut signals).await;
+    watch(&mut stage, &socket, &mut signals).await;
     // B first: its calls may still need A.
     for (_, child) in stage.processes().into_iter().rev() {
         end(child, &mut signals).await?;
@@ -82,27 +82,27 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Until a signal comes. A child that ends by itself, or by your hand, is part of the play.
-async fn watch(stage: &mut Stage, ear: &Ear, signals: &mut Signals) {
-    let mut told = Vec::new();
+async fn watch(stage: &mut Stage, socket: &ControlSocket, signals: &mut Signals) {
+    let mut ended = Vec::new();
     loop {
         let stream = tokio::select! {
-            (name, status) = stage.ended(&told) => {
+            (name, status) = stage.ended(&ended) => {
                 say(&gone(stage, &name, status));
-                told.push(name);
+                ended.push(name);
                 continue;
             }
-            stream = ear.next() => stream,
+            stream = socket.next() => stream,
             _ = signals.next() => return,
         };
-        let Some(wish) = Wish::read(stream).await else { continue };
-        let granted = tokio::select! {
-            granted = wish.grant(stage) => granted,
+        let Some(request) = BreakRequest::read(stream).await else { continue };
+        let played = tokio::select! {
+            played = request.play(stage) => played,
             _ = signals.next() => return,
         };
-        if let Err(error) = granted {
+        if let Err(error) = played {
             say(&format!("the pair could not be healed: {error:#}"));
         }
-        told.clear();
+        ended.clear();
     }
 }
 
@@ -158,7 +158,8 @@ fn gone(stage: &mut Stage, name: &str, status: Option<ExitStatus>) -> String {
 }
 
 fn what_to_try(stage: &mut Stage) -> String {
-    let (a, b) = (stage.a().url(), stage.b().url());
+    let a = stage.a().url();
+    let b = stage.b().url();
     let pid = stage.a().pid().unwrap_or_default();
     let port_b = stage.b().address().port();
     let default = a.ends_with(":8080") && port_b == 8081;

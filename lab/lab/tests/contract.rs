@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use hostile_peer::{EventKind, Peer};
 use lab::{
     child::Child,
-    failures::{Face, Question, Seen},
+    failures::{CallOutcome, Face, Question},
     program::Program,
 };
 use tokio::time::timeout;
@@ -23,13 +23,13 @@ async fn b_before(peer: &Peer, flags: &[&str]) -> Child {
 }
 
 /// Asks on both faces.
-async fn asked(b: &Child, question: Question) -> [Seen; 2] {
+async fn asked(b: &Child, question: Question) -> [CallOutcome; 2] {
     let ask = |face| question.ask(b.address(), face, None);
     [ask(Face::Grpc).await.unwrap(), ask(Face::Json).await.unwrap()]
 }
 
 #[track_caller]
-fn is(seen: &Seen, code: &str, http: u16, reason: &str) {
+fn is(seen: &CallOutcome, code: &str, http: u16, reason: &str) {
     assert_eq!((seen.code.as_str(), seen.http.unwrap_or(http), seen.reason.as_str()), (code, http, reason), "{seen}");
 }
 

@@ -9,7 +9,7 @@ use lab::{
     failures::Question,
     grpc,
     program::Program,
-    raw::{Caller, Manners},
+    raw::{ConnectionConfig, RawConnection},
 };
 use tokio::time::sleep;
 
@@ -30,7 +30,7 @@ async fn short_deadlines_do_not_cost_b_its_connections() {
     const CALLS: usize = 40;
     let a = start("service-a", &["--rpc-behavior", "sleep-1"]).await;
     let b = start("service-b", &["--service-a", &a.url()]).await;
-    let connections = join_all((0..4).map(|_| grpc::Caller::connect(b.address(), PATIENCE))).await;
+    let connections = join_all((0..4).map(|_| grpc::GrpcClient::connect(b.address(), PATIENCE))).await;
     let connections: Vec<_> = connections.into_iter().map(Result::unwrap).collect();
     let calls = connections.iter().cycle().take(CALLERS).map(async |connection| {
         for _ in 0..CALLS {
@@ -47,7 +47,7 @@ async fn a_caller_who_gives_up_what_takes_long_is_no_attacker() {
     let a = start("service-a", &[]).await;
     let b = start("service-b", &["--service-a", &a.url()]).await;
     for process in [&a, &b] {
-        let mut caller = Caller::connect(process.address(), Manners::GOOD).await.unwrap();
+        let mut caller = RawConnection::connect(process.address(), ConnectionConfig::DEFAULT).await.unwrap();
         for _ in 0..60 {
             for _ in 0..STREAMS {
                 caller.call(process.name(), "hello", &[("rpc-behavior", "sleep-10")]).await.unwrap();

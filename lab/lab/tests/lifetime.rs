@@ -7,7 +7,7 @@ use lab::{
     child::Child,
     http::{self, Ask},
     program::Program,
-    raw::{Caller, Fate, Manners},
+    raw::{ConnectionConfig, Fate, RawConnection},
 };
 
 /// What a bound adds to what it is about: these tests run side by side on cores that also compile.
@@ -31,7 +31,8 @@ async fn pair(flags: &[&str]) -> [Child; 2] {
 async fn a_connection_without_calls_is_sent_away() {
     for process in &pair(&["--max-connection-idle", "1s"]).await {
         let began = Instant::now();
-        let ended = Caller::connect(process.address(), Manners::GOOD).await.unwrap().ended(PATIENCE).await;
+        let ended =
+            RawConnection::connect(process.address(), ConnectionConfig::DEFAULT).await.unwrap().ended(PATIENCE).await;
         let after = ended.at - began;
         assert!(ended.closed && !ended.goaways.is_empty(), "{}: {ended:?}", process.name());
         assert!(after >= SECOND && after < SECOND + SLACK, "{}: {after:?}", process.name());
@@ -41,7 +42,7 @@ async fn a_connection_without_calls_is_sent_away() {
 #[tokio::test]
 async fn an_old_connection_is_sent_away_and_its_call_is_finished() {
     for process in &pair(&["--max-connection-age", "1s", "--fault-injection"]).await {
-        let mut caller = Caller::connect(process.address(), Manners::GOOD).await.unwrap();
+        let mut caller = RawConnection::connect(process.address(), ConnectionConfig::DEFAULT).await.unwrap();
         let began = Instant::now();
         // B is to be slow itself, for its call to A has a shorter timeout.
         let behavior = format!("hop={} sleep-2", process.name()).replace("hop=service-a ", "");
@@ -61,7 +62,7 @@ async fn an_old_connection_is_sent_away_and_its_call_is_finished() {
 async fn a_call_that_does_not_end_is_cut_when_the_connections_grace_is_over() {
     let flags = ["--max-connection-age", "1s", "--drain-timeout", "1s", "--fault-injection"];
     for process in &pair(&flags).await {
-        let mut caller = Caller::connect(process.address(), Manners::GOOD).await.unwrap();
+        let mut caller = RawConnection::connect(process.address(), ConnectionConfig::DEFAULT).await.unwrap();
         let began = Instant::now();
         let behavior = format!("hop={} keep-open", process.name()).replace("hop=service-a ", "");
         caller.call(process.name(), "hello", &[("rpc-behavior", &behavior)]).await.unwrap();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use hostile_peer::Peer;
 use lab::{
     child::Child,
-    failures::{Face, Question, Seen},
+    failures::{CallOutcome, Face, Question},
     program::Program,
 };
 
@@ -119,11 +119,11 @@ fn recovery(name: &str) -> Duration {
     }
 }
 
-async fn asked(b: &Child, face: Face) -> Seen {
+async fn asked(b: &Child, face: Face) -> CallOutcome {
     HELLO.ask(b.address(), face, None).await.unwrap()
 }
 
-fn is(seen: &Seen, (code, http, reason): Expected) -> bool {
+fn is(seen: &CallOutcome, (code, http, reason): Expected) -> bool {
     (seen.code.as_str(), seen.http.unwrap_or(http), seen.reason.as_str()) == (code, http, reason)
 }
 

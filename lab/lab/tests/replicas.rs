@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use hostile_peer::Peer;
 use lab::{
     child::{Child, line_with},
-    failures::{Face, Question, Seen},
+    failures::{CallOutcome, Face, Question},
     http::{self, Ask},
     program::Program,
 };
@@ -42,7 +42,7 @@ impl Replicas {
     }
 
     /// The calls that failed, of forty made one after the other.
-    async fn failed(&self, face: Face) -> Vec<Seen> {
+    async fn failed(&self, face: Face) -> Vec<CallOutcome> {
         let mut failed = Vec::new();
         for _ in 0..CALLS {
             let seen = HELLO.ask(self.b.address(), face, None).await.unwrap();

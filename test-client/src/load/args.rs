@@ -1,23 +1,22 @@
-//! The flags of `load`, and the mistakes that only all of them together can tell.
+//! The flags of `load`, and what does not go together in them.
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::ValueEnum;
-use service_runtime::{cli, deadline::GRPC_TIMEOUT};
+use service_runtime::cli;
 
-use super::{caller::OWN_TEXT, fail_if::Condition};
-use crate::{
-    args::{Args, SERVICE_A, SERVICE_B},
-    headers::Headers,
+use super::{
+    caller::{Kind, OWN_TEXT},
+    fail_if::Condition,
 };
+use crate::{call::MAX_MESSAGE, headers::Headers};
 
-/// How many calls an open loop keeps in flight where nobody says otherwise.
+/// How many calls an open loop keeps in flight at the most, without --concurrency.
 const OPEN_LOOP_IN_FLIGHT: usize = 10_000;
-/// How many callers a closed loop has where nobody says otherwise.
+/// How many callers a closed loop has, without --concurrency.
 const CLOSED_LOOP_CALLERS: usize = 10;
 
 /// The longest text that fits, its frame included, into the 4 MiB that gRPC takes.
-const MAX_SIZE: usize = 4 * 1024 * 1024 - 64;
+const MAX_SIZE: usize = MAX_MESSAGE - 64;
 
 const EXPLANATION: &str = "\
 With --rate it is an open loop: calls start at evenly spaced instants, however late the answers are, and a call's \
@@ -40,7 +39,7 @@ Exit codes: 0, also with errors in the report; 1 where a --fail-if holds; 2 for 
 the report so far.";
 
 /// What `load` does, and when it is not content.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Load", after_long_help = EXPLANATION)]
 pub struct LoadArgs {
     /// Which call to make
@@ -93,57 +92,14 @@ pub struct LoadArgs {
     pub headers: Headers,
 }
 
-/// The calls that `load` can make.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Kind {
-    /// Service A's Echo
-    Echo,
-    /// Service B's CallEcho
-    CallEcho,
-}
-
-impl Kind {
-    /// As on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Echo => "echo",
-            Kind::CallEcho => "call-echo",
-        }
-    }
-
-    /// Whom it calls.
-    pub fn service(self) -> &'static str {
-        match self {
-            Kind::Echo => SERVICE_A,
-            Kind::CallEcho => SERVICE_B,
-        }
-    }
-}
-
 impl LoadArgs {
     /// The number of callers, or the most calls in flight.
     pub fn concurrency(&self) -> usize {
         self.concurrency.unwrap_or(if self.rate.is_some() { OPEN_LOOP_IN_FLIGHT } else { CLOSED_LOOP_CALLERS })
     }
 
-    /// What does not go together, in one sentence.
-    pub fn mistake(&self, args: &Args) -> Option<String> {
-        if !args.expect.is_empty() {
-            return Some("load makes many calls, not one to expect something of: use --fail-if".into());
-        }
-        if args.flags.wait_for_ready {
-            return Some("load does not take --wait-for-ready: a call without a connection is a result".into());
-        }
-        if args.flags.verbose {
-            return Some("load does not take --verbose: it tells the metadata of no call".into());
-        }
-        if args.metadata().contains_key(GRPC_TIMEOUT) {
-            return Some("load sets grpc-timeout itself: use --timeout".into());
-        }
-        self.too_few_for_the_threads()
-    }
-
-    fn too_few_for_the_threads(&self) -> Option<String> {
+    /// What does not go together, in one sentence: each thread needs a connection and a call of its own.
+    pub fn mistake(&self) -> Option<String> {
         let threads = self.threads;
         let few = |flag: &str, n: usize| format!("--threads {threads} needs --{flag} {threads} or more, not {n}");
         let connections = (self.connections < threads).then(|| few("connections", self.connections));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap::ValueEnum;
 use echo_proto::{
     CallEchoRequest, EchoRequest, call_echo_service_client::CallEchoServiceClient,
     echo_service_client::EchoServiceClient,
@@ -15,11 +16,38 @@ use service_runtime::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{args::Kind, links::Links, outcome::Outcome};
-use crate::args::TEST_CLIENT;
+use super::{links::Links, outcome::Outcome};
+use crate::options::{SERVICE_A, SERVICE_B, TEST_CLIENT};
 
 /// How long the part of a text is that no other has: the run, a dash, the number.
 pub const OWN_TEXT: usize = 24;
+
+/// The calls that `load` can make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// Service A's Echo
+    Echo,
+    /// Service B's CallEcho
+    CallEcho,
+}
+
+impl Kind {
+    /// As on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Echo => "echo",
+            Kind::CallEcho => "call-echo",
+        }
+    }
+
+    /// Whom it calls.
+    pub fn service(self) -> &'static str {
+        match self {
+            Kind::Echo => SERVICE_A,
+            Kind::CallEcho => SERVICE_B,
+        }
+    }
+}
 
 /// What all calls of a thread have in common.
 pub struct Caller {
@@ -121,7 +149,7 @@ fn served_by(headers: &HeaderMap) -> Option<HeaderValue> {
     headers.get("served-by").cloned()
 }
 
-/// A failure that nobody answered; the client has no reasons, but a word for each.
+/// A failure that the client itself decided; in place of a reason it has a word for each cause.
 fn own(cause: Cause) -> Outcome {
     // tonic keeps a clock beside ours, on the same deadline: whichever is first, there was no answer.
     let cause = if cause == Cause::Deadline { Cause::Timeout } else { cause };

@@ -6,11 +6,13 @@ use service_runtime::status::CODE_NAMES;
 use tonic::Code;
 
 use super::{
+    latency::Latencies,
     report::Report,
+    seconds::Second,
     svg::{self, Bars, Line, Scale},
     text,
-    units::number_of_ms,
 };
+use crate::units::number_of_ms;
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--c0:#1f77b4;--c1:#ff7f0e;--c2:#d62728;--c3:#9467bd;--c4:#8c564b;--c5:#e377c2;--c6:#7f7f7f;--c7:#bcbd22}\
@@ -53,9 +55,7 @@ pub fn page(report: &Report, failed: &[String]) -> String {
 fn over_time(report: &Report) -> String {
     let line = |name: &str, quantile| {
         let seconds = (0_u32..).zip(report.tally.seconds.iter());
-        let at = |(t, second): (u32, &super::seconds::Second)| {
-            Some((f64::from(t) + 0.5, number_of_ms(second.latencies.at(quantile)?)))
-        };
+        let at = |(t, second): (u32, &Second)| Some((f64::from(t) + 0.5, number_of_ms(second.latencies.at(quantile)?)));
         Line { name: name.into(), points: seconds.filter_map(at).collect() }
     };
     svg::lines(&[line("p50", 0.5), line("p99", 0.99), line("max", 1.0)], &seconds(report))
@@ -66,7 +66,7 @@ fn by_percentile(report: &Report) -> String {
     let marks = [("0", 0.0), ("90 %", 1.0), ("99 %", 2.0), ("99.9 %", 3.0), ("99.99 %", 4.0)];
     let scale = Scale { end: 4.0, marks: marks.map(|(text, nines)| (nines, text.to_owned())).into() };
     let steps = (0_u32..=80).map(|step| f64::from(step) / 20.0);
-    let line = |name: &str, latencies: &super::latency::Latencies| {
+    let line = |name: &str, latencies: &Latencies| {
         let at = |nines: f64| Some((nines, number_of_ms(latencies.at(1.0 - 10_f64.powf(-nines))?)));
         Line { name: name.into(), points: steps.clone().filter_map(at).collect() }
     };
@@ -81,10 +81,10 @@ fn by_percentile(report: &Report) -> String {
 fn codes(report: &Report) -> String {
     let codes: Vec<usize> = report.tally.seconds.codes();
     let name = |code: &usize| CODE_NAMES[*code].to_owned();
-    let part = |second: &super::seconds::Second, code: usize| {
+    let part = |second: &Second, code: usize| {
         if code == Code::Ok as usize { second.ok() as f64 } else { second.codes[code] as f64 }
     };
-    let bar = |second: &super::seconds::Second| {
+    let bar = |second: &Second| {
         let parts = codes.iter().map(|code| part(second, *code));
         parts.chain([second.swapped as f64]).collect()
     };

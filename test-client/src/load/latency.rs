@@ -82,7 +82,8 @@ impl Latencies {
     pub fn bins(&self) -> Vec<Bin> {
         let bounds = (0..).flat_map(|power| [1, 2, 5].map(|first| first * 10_u64.pow(power)));
         let mut bins = Vec::new();
-        let (mut before, mut left) = (0, self.count());
+        let mut before = 0;
+        let mut left = self.count();
         for bound in bounds {
             if left == 0 {
                 break;
@@ -90,7 +91,8 @@ impl Latencies {
             // Counts a bucket that spans the bound as below it: by a tenth of a percent at most.
             let so_far = self.histogram.count_between(0, bound);
             let count = so_far - before;
-            (before, left) = (so_far, self.count() - so_far);
+            before = so_far;
+            left = self.count() - so_far;
             if count > 0 || !bins.is_empty() {
                 bins.push(Bin { up_to: Duration::from_micros(bound), count });
             }
@@ -122,7 +124,8 @@ mod tests {
 
     #[test]
     fn is_the_same_in_parts_as_in_one() {
-        let (mut sum, whole) = (one_to(500), one_to(1000));
+        let mut sum = one_to(500);
+        let whole = one_to(1000);
         let mut rest = Latencies::fine();
         (501..=1000).for_each(|ms| rest.record(Duration::from_millis(ms)));
         sum.add(&rest);

@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::{args::Args, call};
+use crate::{call, options::CallOptions};
 
 /// A connection that was there for less than this is one that failed.
 const LASTING: Duration = Duration::from_millis(200);
@@ -25,8 +25,8 @@ pub struct Links {
 
 impl Links {
     /// Starts to connect. Needs a `LocalSet`.
-    pub fn new(args: &'static Args, connections: usize) -> Self {
-        Links { links: (0..connections).map(|_| Link::new(args)).collect(), next: Cell::new(0) }
+    pub fn new(options: &CallOptions, connections: usize) -> Self {
+        Links { links: (0..connections).map(|_| Link::new(options.clone())).collect(), next: Cell::new(0) }
     }
 
     /// Returns once the first try of each has ended, one way or the other.
@@ -72,9 +72,9 @@ impl State {
 }
 
 impl Link {
-    fn new(args: &'static Args) -> Self {
+    fn new(options: CallOptions) -> Self {
         let (sender, state) = watch::channel(State::Connecting);
-        let task = tokio::task::spawn_local(keep_connected(args, sender)).abort_handle();
+        let task = tokio::task::spawn_local(keep_connected(options, sender)).abort_handle();
         Link { state, task }
     }
 
@@ -96,10 +96,10 @@ impl Drop for Link {
     }
 }
 
-async fn keep_connected(args: &'static Args, state: watch::Sender<State>) {
+async fn keep_connected(options: CallOptions, state: watch::Sender<State>) {
     let mut backoff = Backoff::default();
     loop {
-        let cause = match call::connect(args).await {
+        let cause = match call::connect(&options).await {
             Ok(connection) => {
                 if use_up(connection, &state).await >= LASTING {
                     backoff = Backoff::default();

@@ -8,7 +8,8 @@ use std::{
 
 use service_runtime::status::CODE_NAMES;
 
-use super::{latency::Latencies, tally::Tally, units::ms};
+use super::{latency::Latencies, tally::Tally};
+use crate::units::ms;
 
 /// How it is going.
 #[derive(Clone)]
@@ -72,7 +73,8 @@ impl Live {
         }
         let mut sum = Glimpse::default();
         glimpses.iter().for_each(|glimpse| sum.add(&glimpse.lock().unwrap_or_else(PoisonError::into_inner)));
-        let (now, calls) = (Instant::now(), sum.latencies.count());
+        let now = Instant::now();
+        let calls = sum.latencies.count();
         let rate = rate(calls - self.shown.1, now - self.shown.0);
         self.shown = (now, calls);
         let line = match calls {

@@ -16,8 +16,8 @@ use super::{
     worker::Worker,
 };
 
-/// A caller that found no connection waits so long before it tries again; without that it would only turn in circles.
-const NOBODY_THERE: Duration = Duration::from_millis(10);
+/// How long a caller that found no connection waits before its next call: without a pause it would only spin.
+const WITHOUT_CONNECTION: Duration = Duration::from_millis(10);
 
 /// Starts calls at evenly spaced instants, whatever becomes of them, until all that are due have started.
 ///
@@ -26,9 +26,11 @@ pub async fn open(worker: &Rc<Worker>, rate: f64) {
     let (schedule, calls) = schedule(worker, rate);
     let pacer = Pacer::start(schedule);
     let most = worker.share(worker.shared.load.concurrency());
-    let (mut n, mut queued) = (0, 0);
+    let mut n = 0;
+    let mut queued = 0;
     while n < calls {
-        let (intended, now) = (schedule.intended(n), Instant::now());
+        let intended = schedule.intended(n);
+        let now = Instant::now();
         if intended > now {
             pacer.tick().await;
         } else if worker.in_flight() < most {
@@ -52,10 +54,11 @@ pub async fn open(worker: &Rc<Worker>, rate: f64) {
 
 /// When this thread starts calls, and how many of them: those of the warm-up, then those that count.
 fn schedule(worker: &Worker, rate: f64) -> (Schedule, u64) {
-    let load = worker.shared.load;
+    let load = &worker.shared.load;
     let counted = load.requests.map_or_else(|| calls_in(load.duration, rate), to_u64);
     let all = calls_in(load.warmup, rate) + counted;
-    let (threads, index) = (to_u64(load.threads), to_u64(worker.index));
+    let threads = to_u64(load.threads);
+    let index = to_u64(worker.index);
     #[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 threads")]
     let schedule = Schedule { epoch: worker.epoch + span(index, rate), rate: rate / threads as f64 };
     (schedule, (all + threads - 1 - index) / threads)
@@ -72,7 +75,7 @@ fn start(worker: &Rc<Worker>, number: u64, intended: Instant) {
 
 /// Callers that each make the next call when the last one has ended.
 pub async fn closed(worker: &Rc<Worker>) {
-    let load = worker.shared.load;
+    let load = &worker.shared.load;
     let counted_from = worker.epoch + load.warmup;
     let numbers = Rc::new(Cell::new(0));
     let left = Rc::new(Cell::new(load.requests.map_or(usize::MAX, |requests| worker.share(requests))));
@@ -104,7 +107,7 @@ impl ClosedCaller {
             let sent = self.worker.call(self.worker.number(number), now).await;
             self.worker.end();
             if !sent {
-                sleep(NOBODY_THERE).await;
+                sleep(WITHOUT_CONNECTION).await;
             }
         }
     }

@@ -8,12 +8,13 @@ use super::{
     latency::{Latencies, QUANTILES},
     report::Report,
     seconds::Second,
-    units::{number_of_ms, percent},
 };
+use crate::units::{number_of_ms, percent};
 
 /// One object with everything. `failed` says which conditions of `--fail-if` hold.
 pub fn json(report: &Report, failed: &[String]) -> Value {
-    let (load, tally) = (report.load, &report.tally);
+    let load = &report.load;
+    let tally = &report.tally;
     json!({
         "target": load.target.name(),
         "address": report.address(),
@@ -22,7 +23,7 @@ pub fn json(report: &Report, failed: &[String]) -> Value {
         "threads": load.threads,
         "concurrency": load.concurrency(),
         "size_bytes": load.size,
-        "timeout_ms": number_of_ms(report.args.flags.timeout),
+        "timeout_ms": number_of_ms(report.options.timeout),
         "interrupted": report.interrupted,
         "elapsed_s": report.elapsed().as_secs_f64(),
         "rate_asked": load.rate,
@@ -88,7 +89,8 @@ pub fn csv(report: &Report) -> String {
     let mut csv = "t,calls,rate,ok,errors,p50_ms,p99_ms,max_ms".to_owned();
     csv.extend(codes.iter().map(|code| format!(",{}", CODE_NAMES[*code])));
     for (t, second) in seconds.iter().enumerate() {
-        let (calls, ok) = (second.calls(), second.ok());
+        let calls = second.calls();
+        let ok = second.ok();
         csv += &format!("\n{t},{calls},{},{ok},{}", second.answers, calls - ok);
         let of = &second.latencies;
         for latency in [of.at(0.5), of.at(0.99), of.max()] {

@@ -20,14 +20,13 @@ mod seconds;
 mod svg;
 mod tally;
 mod text;
-mod units;
+mod thread;
 mod worker;
 
 use std::{
     fs::File,
     io::{self, Write},
     sync::{Arc, Barrier, OnceLock},
-    thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -39,7 +38,8 @@ use tokio::{
 };
 
 use crate::{
-    args::{Args, Output},
+    args::{Output, WRONG_COMMAND_LINE},
+    options::CallOptions,
     python_json,
     report::{line_to_stdout, to_stderr},
 };
@@ -52,17 +52,15 @@ use worker::Shared;
 /// How often the line on the terminal is written anew.
 const PROGRESS: Duration = Duration::from_millis(500);
 
-const WRONG_COMMAND_LINE: u8 = 2;
-
 /// Makes the calls, prints the report, and says with which exit code to end.
-pub fn run(args: &'static Args, load: &'static LoadArgs) -> u8 {
+pub fn run(load: &LoadArgs, options: CallOptions, output: Output) -> u8 {
     // Before the calls are made: it would be late to find out after them.
     let page = match load.html.as_ref().map(File::create).transpose() {
         Ok(page) => page,
         Err(error) => return complain(&format!("cannot write --html: {error}"), WRONG_COMMAND_LINE),
     };
-    match make(args, load) {
-        Ok(report) => conclude(&report, page),
+    match make(load, options) {
+        Ok(report) => conclude(&report, output, page),
         Err(error) => complain(&error.to_string(), 1),
     }
 }
@@ -73,9 +71,9 @@ fn complain(sentence: &str, code: u8) -> u8 {
 }
 
 /// Prints the report; 1 where a condition of `--fail-if` holds.
-fn conclude(report: &Report, page: Option<File>) -> u8 {
+fn conclude(report: &Report, output: Output, page: Option<File>) -> u8 {
     let failed: Vec<_> = report.load.fail_if.iter().filter_map(|condition| condition.held(report)).collect();
-    match report.args.flags.output {
+    match output {
         Output::Text => line_to_stdout(&text::text(report)),
         Output::Json => line_to_stdout(&python_json::to_string(&machine::json(report, &failed))),
         Output::Csv => line_to_stdout(&machine::csv(report)),
@@ -87,12 +85,12 @@ fn conclude(report: &Report, page: Option<File>) -> u8 {
     u8::from(!failed.is_empty())
 }
 
-fn make(args: &'static Args, load: &'static LoadArgs) -> io::Result<Report> {
+fn make(load: &LoadArgs, options: CallOptions) -> io::Result<Report> {
     let runtime = new_runtime()?;
     let (stop, stopping) = watch::channel(false);
     let shared = Arc::new(Shared {
-        args,
-        load,
+        load: load.clone(),
+        options: options.clone(),
         run: run_id(),
         connected: Barrier::new(load.threads),
         epoch: OnceLock::new(),
@@ -101,7 +99,7 @@ fn make(args: &'static Args, load: &'static LoadArgs) -> io::Result<Report> {
     });
     let tallies = start(&shared)?;
     let tally = runtime.block_on(watch_over(&shared, tallies, &stop))?;
-    Ok(Report::new(args, load, *stop.borrow(), tally))
+    Ok(Report::new(load, options, *stop.borrow(), tally))
 }
 
 fn new_runtime() -> io::Result<Runtime> {
@@ -120,7 +118,7 @@ fn start(shared: &Arc<Shared>) -> io::Result<Vec<oneshot::Receiver<Tally>>> {
     let start = |(index, runtime)| {
         let shared = shared.clone();
         let (sender, tally) = oneshot::channel();
-        thread::spawn(move || drop(sender.send(worker::work(runtime, shared, index))));
+        std::thread::spawn(move || drop(sender.send(thread::work(runtime, shared, index))));
         tally
     };
     Ok(runtimes.into_iter().enumerate().map(start).collect())
@@ -134,7 +132,8 @@ async fn watch_over(
 ) -> io::Result<Tally> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let (mut live, mut progress) = (Live::new(), interval(PROGRESS));
+    let mut live = Live::new();
+    let mut progress = interval(PROGRESS);
     let mut sum = std::pin::pin!(add_up(tallies));
     let sum = loop {
         tokio::select! {

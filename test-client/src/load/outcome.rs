@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use service_runtime::status::code_name;
 use tonic::Code;
 
-use crate::args::TEST_CLIENT;
+use crate::options::TEST_CLIENT;
 
 /// The longest word that is kept of what a peer says.
 const LONGEST: usize = 48;
@@ -33,7 +33,7 @@ impl Outcome {
     pub const OTHERS: Outcome =
         Outcome { code: Code::Unknown, hop: Cow::Borrowed("(others)"), reason: Cow::Borrowed("(others)") };
 
-    /// A failure. Of what a peer said, only so much is kept as does no terminal and no memory any harm.
+    /// A failure. What a peer said is cut to 48 characters and has no control characters: no terminal and no memory takes harm.
     pub fn new(code: Code, hop: &str, reason: &str) -> Self {
         Outcome { code, hop: tame(hop, LONGEST).into(), reason: tame(reason, LONGEST).into() }
     }

@@ -8,9 +8,8 @@ use super::{
     outcome::Outcome,
     schedule::span,
     tally::{Instance, Tally},
-    units::ms,
 };
-use crate::args::Args;
+use crate::{options::CallOptions, units::ms};
 
 /// A generator whose calls start later than this is not the one that was asked for.
 const LAG_THAT_MATTERS: Duration = Duration::from_millis(10);
@@ -21,10 +20,10 @@ const BUSY_THAT_MATTERS: f64 = 0.9;
 
 /// Everything that is known once the calls have ended.
 pub struct Report {
-    /// All flags.
-    pub args: &'static Args,
-    /// Those of `load`.
-    pub load: &'static LoadArgs,
+    /// The flags.
+    pub load: LoadArgs,
+    /// Where the calls went.
+    pub options: CallOptions,
     /// Whether somebody pressed Ctrl-C.
     pub interrupted: bool,
     /// What came of the calls.
@@ -35,10 +34,10 @@ pub struct Report {
 
 impl Report {
     /// Of what all threads have counted.
-    pub fn new(args: &'static Args, load: &'static LoadArgs, interrupted: bool, tally: Tally) -> Self {
+    pub fn new(load: &LoadArgs, options: CallOptions, interrupted: bool, tally: Tally) -> Self {
         let mut all = tally.ok.clone();
         all.add(&tally.failed);
-        Report { args, load, interrupted, tally, all }
+        Report { load: load.clone(), options, interrupted, tally, all }
     }
 
     /// The calls that were to be made: those that ended, and those that never did or never started.
@@ -98,7 +97,7 @@ impl Report {
 
     /// Where the calls went, without a scheme.
     pub fn address(&self) -> &str {
-        self.args.called().target.authority()
+        self.options.called.target.authority()
     }
 
     /// What somebody should know before believing the numbers; empty where there is nothing.

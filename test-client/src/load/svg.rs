@@ -47,7 +47,8 @@ pub fn lines(lines: &[Line], scale: &Scale) -> String {
     if high == 0.0 {
         return "<p>no data</p>".into();
     }
-    let (bottom, top) = (low.log10().floor(), high.log10().ceil().max(low.log10().floor() + 1.0));
+    let bottom = low.log10().floor();
+    let top = high.log10().ceil().max(low.log10().floor() + 1.0);
     let y = |value: f64| TOP + (top - value.log10()) / (top - bottom) * (HEIGHT - TOP - BOTTOM);
     let mut svg = open();
     let mut power = bottom;
@@ -81,8 +82,10 @@ pub fn bars(bars: &Bars, scale: &Scale) -> String {
         let mut base = HEIGHT - BOTTOM;
         for (index, part) in bar.iter().enumerate().filter(|(_, part)| **part > 0.0) {
             base -= height(*part);
-            let (colour, width) = (index % COLOURS, (scale.x(left + 1.0) - scale.x(left)) * 0.9);
-            let (x, height) = (scale.x(left), height(*part));
+            let colour = index % COLOURS;
+            let width = (scale.x(left + 1.0) - scale.x(left)) * 0.9;
+            let x = scale.x(left);
+            let height = height(*part);
             let _ = write!(
                 svg,
                 r#"<rect class="f{colour}" x="{x:.1}" y="{base:.1}" width="{width:.1}" height="{height:.1}"><title>{} {part}</title></rect>"#,
@@ -102,7 +105,8 @@ fn open() -> String {
 }
 
 fn grid(svg: &mut String, y: f64, text: &str) {
-    let (right, at) = (WIDTH - RIGHT, LEFT - 6.0);
+    let right = WIDTH - RIGHT;
+    let at = LEFT - 6.0;
     let _ = write!(svg, r#"<line class="grid" x1="{LEFT}" x2="{right}" y1="{y:.1}" y2="{y:.1}"/>"#);
     let _ = write!(svg, r#"<text x="{at}" y="{:.1}" text-anchor="end">{text}</text>"#, y + 4.0);
 }

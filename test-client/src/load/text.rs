@@ -4,8 +4,8 @@ use super::{
     latency::{Latencies, QUANTILES},
     outcome::tame,
     report::Report,
-    units::{ms, percent_text},
 };
+use crate::units::{ms, percent_text};
 
 /// How long the longest bar of the histogram is.
 const BAR: u64 = 60;
@@ -21,11 +21,12 @@ pub fn text(report: &Report) -> String {
 }
 
 fn head(report: &Report) -> String {
-    let (load, tally) = (report.load, &report.tally);
+    let load = &report.load;
+    let tally = &report.tally;
     let name = load.target.name();
     let asked = load.rate.map(|rate| format!(" of {rate}/s asked for")).unwrap_or_default();
     let of = |calls| format!("{calls} ({})", percent_text(calls, report.calls()));
-    let mut head = format!("{name} at {}, {}\n\n", report.args.called().target, kind(report));
+    let mut head = format!("{name} at {}, {}\n\n", report.options.called.target, kind(report));
     head += &format!("calls    {} in {:.1?}: {:.1}/s{asked}\n", report.calls(), report.elapsed(), report.rate());
     head += &format!("ok       {}    errors {}", of(report.ok()), of(report.errors()));
     head += &format!("    swapped {}    lost {}", report.swapped(), tally.lost);
@@ -33,9 +34,10 @@ fn head(report: &Report) -> String {
 }
 
 fn kind(report: &Report) -> String {
-    let load = report.load;
+    let load = &report.load;
     let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
-    let (connections, threads) = (count(load.connections, "connection"), count(load.threads, "thread"));
+    let connections = count(load.connections, "connection");
+    let threads = count(load.threads, "thread");
     let kind = match load.rate {
         Some(rate) => format!("open loop of {rate} calls/s"),
         None => format!("closed loop of {}", count(load.concurrency(), "caller")),
@@ -96,7 +98,9 @@ fn instances(report: &Report) -> String {
     }
     for (name, of) in instances {
         let [p50, p99] = [0.5, 0.99].map(|quantile| of.latencies.at(quantile).map(ms).unwrap_or_default());
-        let (name, calls, errors) = (tame(name, 49), of.latencies.count(), of.errors);
+        let name = tame(name, 49);
+        let calls = of.latencies.count();
+        let errors = of.errors;
         table += &format!("{name:50}{calls:>10}{errors:>10}{p50:>10}{p99:>10}\n");
     }
     table

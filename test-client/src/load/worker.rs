@@ -1,4 +1,4 @@
-//! One thread that makes calls: a runtime, connections and a tally of its own, so that no call waits for another thread.
+//! What one thread knows of its calls: its connections, its tally, and how many calls are under way.
 
 use std::{
     cell::{Cell, RefCell},
@@ -8,34 +8,28 @@ use std::{
 };
 
 use tokio::{
-    runtime::Runtime,
     sync::{Notify, watch},
-    task::LocalSet,
-    time::{sleep, timeout},
+    time::sleep,
 };
 
 use super::{
     args::LoadArgs,
-    busy::Busy,
     caller::Caller,
     links::Links,
     live::Glimpse,
-    loops,
     tally::{Ended, Tally},
 };
-use crate::args::Args;
+use crate::options::CallOptions;
 
 /// How often the thread shows how it is going.
 const GLIMPSES: Duration = Duration::from_millis(250);
-/// After its deadline a call must end by itself; so long is that waited for.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the threads share; nothing of it is touched on the way of a call.
 pub struct Shared {
-    /// All flags.
-    pub args: &'static Args,
-    /// Those of `load`.
-    pub load: &'static LoadArgs,
+    /// The flags.
+    pub load: LoadArgs,
+    /// Where the calls go, and what goes out with each.
+    pub options: CallOptions,
     /// What tells the texts of this run from those of another.
     pub run: u32,
     /// Where all threads meet when they are connected.
@@ -62,21 +56,11 @@ pub struct Worker {
     ended: Notify,
 }
 
-/// Makes calls until there is an end to it. Blocks.
-pub fn work(runtime: Runtime, shared: Arc<Shared>, index: usize) -> Tally {
-    let tally = LocalSet::new().block_on(&runtime, async {
-        let worker = Rc::new(Worker::connect(shared, index).await);
-        worker.run().await
-    });
-    // A resolver that is still looking for the name must not hold the report back.
-    runtime.shutdown_background();
-    tally
-}
-
 impl Worker {
-    async fn connect(shared: Arc<Shared>, index: usize) -> Self {
-        let Shared { args, load, run, .. } = *shared;
-        let links = Links::new(args, share(load.connections, load.threads, index));
+    /// Returns once every connection was tried, on this thread and all others.
+    pub async fn connect(shared: Arc<Shared>, index: usize) -> Self {
+        let Shared { load, options, run, .. } = &*shared;
+        let links = Links::new(options, share(load.connections, load.threads, index));
         let mut stop = shared.stop.clone();
         tokio::select! {
             () = links.tried() => {}
@@ -84,36 +68,21 @@ impl Worker {
         }
         shared.connected.wait();
         let epoch = *shared.epoch.get_or_init(Instant::now);
-        let metadata = args.metadata();
-        let caller = Caller { links, kind: load.target, timeout: args.flags.timeout, metadata, size: load.size, run };
+        let CallOptions { timeout, metadata, .. } = options.clone();
+        let caller = Caller { links, kind: load.target, timeout, metadata, size: load.size, run: *run };
         let tally = RefCell::new(Tally::new(epoch + load.warmup));
         Worker { shared, index, epoch, caller, tally, in_flight: Cell::new(0), ended: Notify::new() }
     }
 
-    async fn run(self: Rc<Self>) -> Tally {
-        let showing = tokio::task::spawn_local(self.clone().show());
-        let busy = Busy::now();
-        let mut stop = self.shared.stop.clone();
-        let finished = async {
-            match self.shared.load.rate {
-                Some(rate) => loops::open(&self, rate).await,
-                None => loops::closed(&self).await,
-            }
-            let _ = timeout(self.caller.timeout + PATIENCE, self.none_in_flight()).await;
-        };
-        let stopped = tokio::select! {
-            () = finished => false,
-            _ = stop.wait_for(|stop| *stop) => true,
-        };
-        showing.abort();
-        self.finish(stopped, busy.share())
-    }
-
-    fn finish(&self, stopped: bool, busy: f64) -> Tally {
+    /// What came of the calls. Those without an end are unfinished where the load was stopped, and lost where it was not.
+    pub fn finish(&self, stopped: bool, busy: f64) -> Tally {
         let mut tally = self.tally.borrow().clone();
         tally.busy = busy;
         let left = u64::try_from(self.in_flight.get()).unwrap_or(u64::MAX);
-        if stopped { &mut tally.unfinished } else { &mut tally.lost }.clone_from(&left);
+        match stopped {
+            true => tally.unfinished = left,
+            false => tally.lost = left,
+        }
         tally
     }
 
@@ -147,7 +116,8 @@ impl Worker {
         self.ended.notified().await;
     }
 
-    async fn none_in_flight(&self) {
+    /// Returns when no call is under way.
+    pub async fn none_in_flight(&self) {
         while self.in_flight.get() > 0 {
             self.ended().await;
         }
@@ -175,7 +145,8 @@ impl Worker {
         share(n, self.shared.load.threads, self.index)
     }
 
-    async fn show(self: Rc<Self>) {
+    /// Shows how it is going, until it is aborted.
+    pub async fn show(self: Rc<Self>) {
         loop {
             sleep(GLIMPSES).await;
             let glimpse = Glimpse::of(&self.tally.borrow());

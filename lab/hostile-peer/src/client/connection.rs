@@ -10,12 +10,12 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::{End, Target, heard::Heard};
+use super::{heard::Heard, reaction::End, target::Target};
 
-/// Every target is on this machine, or near.
-const CONNECT: Duration = Duration::from_secs(5);
-/// A client that reads nothing lets so little arrive that its server soon has to wait.
-const SMALL: u32 = 4096;
+/// How long a connect may take: every target is on this machine, or near.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The receive buffer, in bytes, of a client that reads nothing: its server soon cannot write.
+const SMALL_BUFFER: u32 = 4096;
 
 /// A connection to the target.
 #[derive(Debug)]
@@ -35,19 +35,26 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Connects. Errors: nobody takes the connection.
+    /// Connects. Errors: the target does not take the connection.
     pub(crate) async fn open(target: &Target, small: bool) -> io::Result<Self> {
         let socket = if target.address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         if small {
-            socket.set_recv_buffer_size(SMALL)?;
+            socket.set_recv_buffer_size(SMALL_BUFFER)?;
             #[cfg(unix)]
             SockRef::from(&socket).set_tcp_mss(536)?;
         }
-        let stream = timeout(CONNECT, socket.connect(target.address)).await??;
+        let stream = timeout(CONNECT_TIMEOUT, socket.connect(target.address)).await??;
         stream.set_nodelay(true)?;
-        let (incoming, out, heard) = Default::default();
-        let (since, mute, deaf, broken) = (Instant::now(), false, false, false);
-        Ok(Connection { stream, incoming, out, heard, since, mute, deaf, broken })
+        Ok(Connection {
+            stream,
+            incoming: BytesMut::new(),
+            out: BytesMut::new(),
+            heard: Heard::default(),
+            since: Instant::now(),
+            mute: false,
+            deaf: false,
+            broken: false,
+        })
     }
 
     /// Writes what waits and reads what comes until `done`. False: the connection's end, or `until`, came first.
@@ -95,7 +102,7 @@ impl Connection {
             Err(_) => {
                 self.broken = true;
                 self.out.clear();
-                // Whoever reads will see how it ended; what was said before it comes first.
+                // A client that reads sees by itself how it ended, after all that the server said before it.
                 if self.deaf {
                     self.heard.ends(End::Reset);
                 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::{Buf, BytesMut};
 
-use super::{Answer, End, http1};
+use super::{answer::Answer, http1, reaction::End};
 use crate::{
     frame::{self, Frame},
     hpack,

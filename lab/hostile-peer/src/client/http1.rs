@@ -2,7 +2,7 @@
 
 use bytes::{Buf, BytesMut};
 
-use super::Answer;
+use super::answer::Answer;
 
 /// How long the body of an answer is.
 enum Length {

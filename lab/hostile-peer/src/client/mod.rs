@@ -15,7 +15,7 @@
 //! - [`Attack`]: a name looked up in the table; [`Target`]: what must be known of the server
 //! - [`Held`]: a connection that an attack has brought into its state, and has not looked at yet
 //! - `connection`: the socket; `heard`: what the server said, of either HTTP, with `http1` for the older
-//! - [`Seen`] and [`Answer`]: what came of it
+//! - [`Reaction`] and [`Answer`]: what came of it
 
 mod answer;
 mod attack;
@@ -23,13 +23,13 @@ mod connection;
 mod heard;
 mod held;
 mod http1;
-mod seen;
+mod reaction;
 mod step;
 mod table;
 mod target;
 
 pub use answer::Answer;
-pub use attack::{Attack, Group, attacks, groups};
+pub use attack::{Attack, attacks, groups};
 pub use held::Held;
-pub use seen::{End, Seen};
+pub use reaction::{End, Reaction};
 pub use target::Target;

@@ -11,28 +11,18 @@ use tokio::{
 use crate::{
     frame::{self, PREFACE},
     server::{
+        end::End,
         role::Role,
         session::Session,
         step::{Greet, Opening},
     },
 };
 
-/// A client that reads nothing is not read from either, once so much waits for it.
+/// How many bytes wait at the most for a client that does not read; with more it is not read from either.
 const UNREAD: usize = 1 << 20;
 
 /// How long a connection that is over waits for the other side to take what was written, and to close as well.
 const LINGER: Duration = Duration::from_secs(1);
-
-/// How a connection ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// Closed by this side, in order: the client has seen the end of the stream.
-    Close,
-    /// To be reset: a stream of bytes cannot; whoever owns the socket can, by closing it with a linger time of zero.
-    Reset,
-    /// Ended by the client, or broken.
-    Gone,
-}
 
 /// Plays the role on one connection until that is over.
 ///

@@ -1,8 +1,9 @@
 //! The half that is called: HTTP/2 servers that misbehave on purpose, for testing clients.
 
-mod behaviour;
+mod behavior;
 mod connection;
 mod door;
+mod end;
 mod event;
 mod peer;
 mod role;
@@ -11,8 +12,9 @@ mod step;
 mod stream;
 mod table;
 
-pub use behaviour::{Behaviour, Group, examples, groups, list};
-pub use connection::{End, serve};
+pub use behavior::{Behavior, examples, groups, list};
+pub use connection::serve;
+pub use end::End;
 pub use event::{Event, EventKind};
 pub use peer::Peer;
 pub use role::Role;

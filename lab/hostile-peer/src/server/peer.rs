@@ -16,12 +16,7 @@ use tokio::{
 };
 
 use crate::server::{
-    behaviour::Behaviour,
-    connection::{End, serve},
-    door::Doorway,
-    event::Event,
-    role::Role,
-    step::Door,
+    behavior::Behavior, connection::serve, door::Doorway, end::End, event::Event, role::Role, step::Door,
 };
 
 /// A peer on a TCP port. It lives in a thread of its own, so that a test that blocks cannot stall it, and ends on drop.
@@ -35,22 +30,23 @@ pub struct Peer {
 }
 
 /// Behave so, and say when it is done.
-struct Order(Behaviour, blocking::Sender<io::Result<()>>);
+struct Order(Behavior, blocking::Sender<io::Result<()>>);
 
 impl Peer {
     /// Listens on a free port of 127.0.0.1. Errors: there is no such behaviour, or the system has no port.
-    pub fn start(behaviour: &str) -> io::Result<Self> {
-        Peer::listen(behaviour.parse()?, (Ipv4Addr::LOCALHOST, 0).into())
+    pub fn start(behavior: &str) -> io::Result<Self> {
+        Peer::listen(behavior.parse()?, (Ipv4Addr::LOCALHOST, 0).into())
     }
 
     /// Listens there. Errors: the port is taken; or connects shall vanish, and this is not Linux.
-    pub fn listen(behaviour: Behaviour, at: SocketAddr) -> io::Result<Self> {
-        let (door, role) = (behaviour.script.door, Role::new(behaviour));
+    pub fn listen(behavior: Behavior, at: SocketAddr) -> io::Result<Self> {
+        let door = behavior.script.door;
+        let role = Role::new(behavior);
         let (orders, incoming) = mpsc::unbounded_channel();
         let (started, start) = blocking::channel();
         let acted = role.clone();
         let live = move || {
-            // Whoever asked for the peer waits for the address.
+            // `listen` waits for the address, or for the error.
             match open(at, door) {
                 Ok((runtime, doorway)) => {
                     let _ = started.send(Ok(doorway.address()));
@@ -78,9 +74,9 @@ impl Peer {
     ///
     /// When this returns it is so. Connections that the old behaviour has spoilt are closed; to refuse closes all.
     /// Errors: there is no such behaviour; or the port cannot be opened or closed.
-    pub fn behave(&self, behaviour: &str) -> io::Result<()> {
+    pub fn behave(&self, behavior: &str) -> io::Result<()> {
         let (done, answer) = blocking::channel();
-        let order = Order(behaviour.parse()?, done);
+        let order = Order(behavior.parse()?, done);
         let sent = self.orders.as_ref().is_some_and(|orders| orders.send(order).is_ok());
         if !sent {
             return Err(gone());
@@ -98,7 +94,7 @@ impl Peer {
         self.role.calls()
     }
 
-    /// The next event; blocks until there is one, or so long.
+    /// The next event; blocks until there is one, at most for `within`.
     pub fn next_event(&self, within: Duration) -> Option<Event> {
         self.role.next_event(within)
     }
@@ -139,9 +135,9 @@ fn run(runtime: &Runtime, mut doorway: Doorway, role: &Role, mut orders: mpsc::U
                 // Orders first: what is connected after `behave` has returned finds the new behaviour.
                 biased;
                 order = orders.recv() => match order {
-                    Some(Order(behaviour, done)) => {
-                        let moved = doorway.set(behaviour.script.door).inspect(|()| role.behave(behaviour));
-                        // Whoever asked may have gone.
+                    Some(Order(behavior, done)) => {
+                        let moved = doorway.set(behavior.script.door).inspect(|()| role.behave(behavior));
+                        // `behave` waits for it, unless its thread has ended.
                         let _ = done.send(moved);
                     }
                     None => return,

@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::watch;
 
 use crate::server::{
-    behaviour::Behaviour,
+    behavior::Behavior,
     event::{Event, EventKind, Events},
     step::{Call, Door, Opening, Pings, When, Which},
 };
@@ -30,15 +30,15 @@ struct Shared {
 
 #[derive(Clone, Debug)]
 struct Now {
-    behaviour: Behaviour,
+    behavior: Behavior,
     /// Calls that came before it.
     before: usize,
 }
 
 impl Role {
     /// A peer that behaves so, and has seen nothing yet.
-    pub fn new(behaviour: Behaviour) -> Self {
-        let (now, _) = watch::channel(Now { behaviour, before: 0 });
+    pub fn new(behavior: Behavior) -> Self {
+        let (now, _) = watch::channel(Now { behavior, before: 0 });
         let (calls, connections, events) = Default::default();
         Role(Arc::new(Shared { now, calls, connections, events }))
     }
@@ -46,13 +46,13 @@ impl Role {
     /// Behaves so from the next call and the next connection on.
     ///
     /// Connections that the old behaviour has spoilt are closed, so that their clients come again; to refuse closes all.
-    pub fn behave(&self, behaviour: Behaviour) {
-        self.0.now.send_replace(Now { behaviour, before: self.calls() });
+    pub fn behave(&self, behavior: Behavior) {
+        self.0.now.send_replace(Now { behavior, before: self.calls() });
     }
 
     /// What it plays now.
-    pub fn behaviour(&self) -> Behaviour {
-        self.0.now.borrow().behaviour.clone()
+    pub fn behavior(&self) -> Behavior {
+        self.0.now.borrow().behavior.clone()
     }
 
     /// How many connections there were.
@@ -65,7 +65,7 @@ impl Role {
         self.0.calls.load(Ordering::SeqCst)
     }
 
-    /// The next event; blocks until there is one, or so long.
+    /// The next event; blocks until there is one, at most for `within`.
     pub fn next_event(&self, within: Duration) -> Option<Event> {
         self.0.events.next_within(within)
     }
@@ -80,7 +80,7 @@ impl Role {
         self.0.connections.fetch_add(1, Ordering::SeqCst);
         self.0.events.push(EventKind::Connected);
         let mut now = self.0.now.subscribe();
-        let opening = now.borrow_and_update().behaviour.script.opening.clone();
+        let opening = now.borrow_and_update().behavior.script.opening.clone();
         (opening, Changes(now))
     }
 
@@ -89,7 +89,7 @@ impl Role {
         let now = self.0.now.borrow().clone();
         let attempt = self.0.calls.fetch_add(1, Ordering::SeqCst) + 1;
         self.0.events.push(EventKind::Called { attempt });
-        let script = &now.behaviour.script;
+        let script = &now.behavior.script;
         let nth = attempt.saturating_sub(now.before);
         let meant = match script.which {
             Which::All => true,
@@ -108,7 +108,7 @@ impl Role {
     }
 
     pub(crate) fn answers_pings(&self) -> bool {
-        self.0.now.borrow().behaviour.script.pings == Pings::Answered
+        self.0.now.borrow().behavior.script.pings == Pings::Answered
     }
 }
 
@@ -120,7 +120,7 @@ impl Changes {
     /// refuses, in any case.
     pub(crate) async fn drop_this(mut self, spoilt: bool) {
         while self.0.changed().await.is_ok() {
-            if spoilt || self.0.borrow_and_update().behaviour.script.door == Door::Refused {
+            if spoilt || self.0.borrow_and_update().behavior.script.door == Door::Refused {
                 return;
             }
         }

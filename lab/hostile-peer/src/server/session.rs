@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::{
     frame::{self, Frame, NotHttp2, PREFACE},
     server::{
-        connection::End,
+        end::End,
         role::Role,
         step::{Body, Last, Step},
         stream::Stream,
@@ -36,9 +36,17 @@ pub(crate) struct Session<'a> {
 
 impl<'a> Session<'a> {
     pub(crate) fn new(role: &'a Role, gives_windows: bool) -> Self {
-        let (streams, out, window) = (BTreeMap::new(), BytesMut::new(), WINDOW);
-        let (greeted, mute, newest) = (false, false, 0);
-        Session { role, streams, out, greeted, gives_windows, mute, newest, window, initial_window: WINDOW }
+        Session {
+            role,
+            streams: BTreeMap::new(),
+            out: BytesMut::new(),
+            greeted: false,
+            gives_windows,
+            mute: false,
+            newest: 0,
+            window: WINDOW,
+            initial_window: WINDOW,
+        }
     }
 
     /// Takes what has arrived as a whole. Errors: it is not HTTP/2.
@@ -73,7 +81,7 @@ impl<'a> Session<'a> {
                 frame::put(&mut self.out, frame::PING, frame::ACK, 0, &frame.payload);
             }
             (frame::WINDOW_UPDATE, _) => self.window_update(&frame),
-            // The rest of a header block, which nobody reads; answers to SETTINGS; farewells.
+            // The rest of a header block, which no script looks at; answers to SETTINGS; GOAWAY.
             _ => {}
         }
     }
@@ -90,7 +98,8 @@ impl<'a> Session<'a> {
     }
 
     fn data(&mut self, frame: Frame) {
-        let (id, length) = (frame.stream, frame.payload.len() as u32);
+        let id = frame.stream;
+        let length = frame.payload.len() as u32;
         let ends = frame.flags & frame::END_STREAM != 0;
         if length > 0 {
             frame::put(&mut self.out, frame::WINDOW_UPDATE, 0, 0, &length.to_be_bytes());
@@ -113,7 +122,8 @@ impl<'a> Session<'a> {
 
     fn settings(&mut self, mut payload: impl Buf) {
         while payload.remaining() >= 6 {
-            let (name, value) = (payload.get_u16(), i64::from(payload.get_u32()));
+            let name = payload.get_u16();
+            let value = i64::from(payload.get_u32());
             if name == frame::INITIAL_WINDOW_SIZE {
                 self.streams.values_mut().for_each(|stream| stream.window += value - self.initial_window);
                 self.initial_window = value;

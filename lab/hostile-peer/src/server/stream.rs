@@ -6,15 +6,12 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio::time::Instant;
 
 use crate::{
-    frame::{self, Frame, MAX_FRAME_SIZE},
+    frame::{self, Frame, MAX_FRAME_SIZE, MESSAGE_HEAD},
     server::{
         step::{Body, Call, Step, When},
         table,
     },
 };
-
-/// A message's first five bytes: a flag, and how long it is.
-const PREFIX: usize = 5;
 
 pub(crate) struct Stream {
     request: BytesMut,
@@ -36,7 +33,7 @@ pub(crate) struct Stream {
 impl Stream {
     pub(crate) fn new(call: Call, when: When, window: i64) -> Self {
         let steps = match call {
-            Call::Echo => table::answer(),
+            Call::Echo => table::parts::answer(),
             Call::Steps(steps) => steps,
         };
         Stream {
@@ -141,16 +138,16 @@ impl Stream {
 
     /// The request's message, or nothing where there is none.
     fn message(&self) -> &[u8] {
-        let Some(mut prefix) = self.request.get(1..PREFIX) else { return &[] };
-        let end = PREFIX + prefix.get_u32() as usize;
-        &self.request[PREFIX..end.min(self.request.len())]
+        let Some(mut prefix) = self.request.get(1..MESSAGE_HEAD) else { return &[] };
+        let end = MESSAGE_HEAD + prefix.get_u32() as usize;
+        &self.request[MESSAGE_HEAD..end.min(self.request.len())]
     }
 }
 
+/// The message behind a head that announces `length` bytes.
 fn framed(flag: u8, length: usize, message: &[u8]) -> Bytes {
-    let mut framed = BytesMut::with_capacity(PREFIX + message.len());
-    framed.put_u8(flag);
-    framed.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
+    let mut framed = BytesMut::with_capacity(MESSAGE_HEAD + message.len());
+    frame::put_message_head(&mut framed, flag, length);
     framed.put_slice(message);
     framed.freeze()
 }

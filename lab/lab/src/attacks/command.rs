@@ -3,10 +3,16 @@
 use std::{fmt::Write as _, net::SocketAddr, process::ExitCode};
 
 use futures_util::future::join_all;
-use hostile_peer::client::{Seen, Target, groups};
+use hostile_peer::client::{Reaction, Target, groups};
 
-use super::{Case, DRAINS, Drain, Servers, table, told, whose};
-use crate::{peer::loopback, print::print, program::Program, signals::Signals};
+use super::{
+    case::Case,
+    describe::describe,
+    drains::{DRAINS, Drain},
+    servers::{Servers, whose},
+    table,
+};
+use crate::{listing, markdown::line, peer::loopback, print::print, program::Program, signals::Signals};
 
 /// What to do, and to whom.
 #[derive(Debug, clap::Args)]
@@ -110,8 +116,9 @@ struct Table {
 
 impl Table {
     fn begin(columns: &'static [Column]) -> Self {
-        print(&line(["attack", "expected"].into_iter().chain(columns.iter().map(|column| column.title))));
-        print(&line([":--"; 5].into_iter().take(2 + columns.len())));
+        let titles = ["attack", "expected"].into_iter().chain(columns.iter().map(|column| column.title));
+        print(&line(titles, &WIDTHS));
+        print(&line([":--"; 5].into_iter().take(2 + columns.len()), &WIDTHS));
         Table { columns, unmet: vec![Vec::new(); columns.len()] }
     }
 
@@ -119,7 +126,8 @@ impl Table {
     async fn attacks(&mut self, cases: &[&'static Case], targets: impl Fn(&Case) -> Vec<Target>) -> anyhow::Result<()> {
         // Those that take long begin now, side by side, and are waited for in their turn.
         let begin = |case: &&'static Case| {
-            let (case, targets) = (*case, targets(case));
+            let case = *case;
+            let targets = targets(case);
             case.waits().then(|| tokio::spawn(async move { attack_all(case, &targets).await }))
         };
         let begun: Vec<_> = cases.iter().map(begin).collect();
@@ -138,7 +146,11 @@ impl Table {
     async fn drains(&mut self, drains: &[&'static Drain], program: &Program) -> anyhow::Result<()> {
         let all = join_all(drains.iter().map(|drain| drain.run(program))).await;
         for (drain, seen) in drains.iter().zip(all) {
-            self.line(drain.name, &drain.to_string(), seen?.iter().map(|gone| drain.judge(gone.as_ref())).collect());
+            self.line(
+                drain.name,
+                &drain.to_string(),
+                seen?.iter().map(|outcome| drain.judge(outcome.as_ref())).collect(),
+            );
         }
         Ok(())
     }
@@ -148,7 +160,7 @@ impl Table {
             unmet.extend((*mark == '✗').then_some(name));
         }
         let cells: Vec<_> = cells.into_iter().map(|(mark, cell)| format!("{mark} {cell}")).collect();
-        print(&line([name, expected].into_iter().chain(cells.iter().map(String::as_str))));
+        print(&line([name, expected].into_iter().chain(cells.iter().map(String::as_str)), &WIDTHS));
     }
 
     /// True if all of ours did as expected.
@@ -159,7 +171,7 @@ impl Table {
 }
 
 /// All targets at once.
-async fn attack_all(case: &Case, targets: &[Target]) -> Vec<anyhow::Result<Seen>> {
+async fn attack_all(case: &Case, targets: &[Target]) -> Vec<anyhow::Result<Reaction>> {
     join_all(targets.iter().map(|target| case.run(target))).await
 }
 
@@ -176,12 +188,12 @@ const STOCK: Column = Column { title: "stock tonic", is_stock: true };
 
 impl Column {
     /// Whether it was as expected, and what was seen. Stock tonic tells no reasons, and some things it does not claim to do.
-    fn judge(&self, case: &Case, seen: Result<&Seen, &anyhow::Error>) -> (char, String) {
+    fn judge(&self, case: &Case, seen: Result<&Reaction, &anyhow::Error>) -> (char, String) {
         let expected = if self.is_stock { case.expected.without_reasons() } else { case.expected };
         match seen {
             Err(error) => ('✗', format!("{error:#}")),
-            Ok(seen) if self.is_stock && case.is_beyond_stock() => ('–', told(seen)),
-            Ok(seen) => (if expected.unmet(seen).is_none() { '✓' } else { '✗' }, told(seen)),
+            Ok(seen) if self.is_stock && case.is_beyond_stock() => ('–', describe(seen)),
+            Ok(seen) => (if expected.unmet(seen).is_none() { '✓' } else { '✗' }, describe(seen)),
         }
     }
 }
@@ -198,23 +210,13 @@ fn summary(columns: &[Column], unmet: &[Vec<&str>]) -> String {
     summary + "\n"
 }
 
-/// A line of a Markdown table, its columns wide enough to be read as it stands.
-fn line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
-    const WIDTHS: [usize; 5] = [28, 52, 56, 56, 56];
-    let cells: Vec<_> = cells.zip(WIDTHS).map(|(cell, width)| format!("{cell:width$}")).collect();
-    format!("| {} |\n", cells.join(" | "))
-}
+/// How wide the columns of the table are.
+const WIDTHS: [usize; 5] = [28, 52, 56, 56, 56];
 
 /// Every attack, in groups, with its sentence.
 fn list() -> String {
-    let width = groups().flat_map(|group| group.list()).map(|(name, _)| name.len()).max().unwrap_or_default();
-    let mut list = String::new();
-    for group in groups() {
-        let _ = writeln!(list, "{}:", group.title);
-        for (name, does) in group.list() {
-            let _ = writeln!(list, "  {name:width$}  {does}");
-        }
-    }
+    let width = listing::width(groups());
+    let mut list = listing::text(groups(), width);
     let _ = writeln!(list, "SIGTERM, where the server has:");
     for Drain { name, does, .. } in DRAINS {
         let _ = writeln!(list, "  {name:width$}  {does}");

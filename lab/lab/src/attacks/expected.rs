@@ -2,9 +2,9 @@
 
 use std::{fmt, time::Duration};
 
-use hostile_peer::client::{End, Seen};
+use hostile_peer::client::{End, Reaction};
 
-use super::told::{code_and_reason, http_and_reason};
+use super::describe::{code_and_reason, http_and_reason};
 
 /// What a server must do.
 #[derive(Clone, Copy, Debug)]
@@ -60,14 +60,14 @@ pub enum Then {
     MayClose,
 }
 
-/// A connection ends, or a call is answered, so much earlier or later than it should on two cores that also compile.
+/// How much earlier or later than it should a connection may end, or a call be answered, on two cores that also compile.
 const SLACK: Duration = Duration::from_millis(1000);
 
 impl Expected {
     /// What is not as it must be, if anything.
-    pub fn unmet(&self, seen: &Seen) -> Option<String> {
+    pub fn unmet(&self, seen: &Reaction) -> Option<String> {
         let lost = self.then == Then::MayClose && seen.end.is_some();
-        // What stays has stayed long enough when somebody looks later.
+        // What stays has stayed long enough where the look comes late.
         let may_be_late = self.then == Then::StaysOpen;
         let wrong = [
             (!lost).then(|| self.answered.unmet(seen)).flatten(),
@@ -93,7 +93,7 @@ impl Expected {
 }
 
 impl Answered {
-    fn unmet(self, seen: &Seen) -> Option<String> {
+    fn unmet(self, seen: &Reaction) -> Option<String> {
         let answer = seen.answer.clone().unwrap_or_default();
         let is = |expected: &str, seen: &str| expected.is_empty() || expected == seen;
         let met = match self {
@@ -112,7 +112,7 @@ impl Answered {
 }
 
 impl Then {
-    fn unmet(self, seen: &Seen) -> Option<&'static str> {
+    fn unmet(self, seen: &Reaction) -> Option<&'static str> {
         let closed = seen.end.is_some();
         let serves_on = seen.serves_on == Some(true);
         match self {
@@ -120,8 +120,8 @@ impl Then {
             Then::Closed | Then::HasEnough => (!closed).then_some("expected it closed"),
             Then::GoAway(name) => {
                 // A close with something unread resets the connection, and may overtake what was said before.
-                let told = seen.goaway_name().map_or(seen.end == Some(End::Reset), |seen| seen == name);
-                (!closed || !told).then_some("expected another GOAWAY")
+                let is_named = seen.goaway_name().map_or(seen.end == Some(End::Reset), |seen| seen == name);
+                (!closed || !is_named).then_some("expected another GOAWAY")
             }
             Then::ClosedUntilThereIsRoom => {
                 (!closed || !serves_on).then_some("expected it closed, and room afterwards")

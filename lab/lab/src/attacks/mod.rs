@@ -1,70 +1,22 @@
 //! Every attack and bad request, to be done to a server of the pair and looked at.
 //!
 //! - [`table`]: THE table: one line an attack, with what the contract wants
-//! - [`Expected`]: that, and whether it came; [`told`]: what came, in words; [`status`]: gRPC's part of it
+//! - [`Expected`]: that, and whether it came; [`describe`]: what came, in words; [`status`]: gRPC's part of it
 //! - [`Drain`]: what a server may be in the middle of when it is told to end; [`DRAINS`]: all of them
 //! - [`Servers`]: A, B and a stock tonic B, started to be attacked; [`whose`]: what a server is that runs already
 //! - [`command`]: `lab attack`
 
+mod case;
+mod describe;
 mod drains;
 mod expected;
 mod servers;
-mod told;
 
 pub mod command;
 pub mod table;
 
-use std::time::Duration;
-
-use hostile_peer::client::{Attack, Seen, Target};
-
+pub use case::Case;
+pub use describe::{describe, status};
 pub use drains::{DRAINS, Drain};
 pub use expected::{Answered, Expected, Then, Window};
 pub use servers::{LIMIT, Servers, whose};
-pub use told::{status, told};
-
-/// One attack, and what must come of it.
-#[derive(Clone, Copy, Debug)]
-pub struct Case {
-    /// Its name: the same in `hostile-peer`, in the docs and in the tests.
-    pub name: &'static str,
-    /// What the server must do.
-    pub expected: Expected,
-}
-
-/// What a server that hangs gets beyond the latest moment at which it should have done something.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// What it gets after the last frame of a flood.
-const AFTER_FLOOD: Duration = Duration::from_secs(1);
-
-impl Case {
-    /// The attack itself.
-    pub fn attack(&self) -> Attack {
-        self.name.parse().expect("a test sees to it that every line of the table names an attack")
-    }
-
-    /// Whether it takes long, and nothing meanwhile: such attacks go on side by side.
-    pub fn waits(&self) -> bool {
-        self.expected.within.latest > Duration::from_secs(2) && self.expected.then != Then::HasEnough
-    }
-
-    /// Whether it is about the plain face, or about health: what tonic's own guide does not give a server.
-    pub fn is_beyond_stock(&self) -> bool {
-        ["http1-", "http2-", "health-", "grpc-over-http1"].iter().any(|begin| self.name.starts_with(begin))
-    }
-
-    /// Whether it is about how many connections there are.
-    pub fn is_about_connections(&self) -> bool {
-        self.expected.then == Then::ClosedUntilThereIsRoom
-    }
-
-    /// Does it. Errors: nobody takes the connection.
-    pub async fn run(&self, target: &Target) -> anyhow::Result<Seen> {
-        let patience = match self.expected.then {
-            Then::HasEnough => AFTER_FLOOD,
-            Then::StaysOpen => self.expected.within.earliest,
-            _ => self.expected.within.latest + PATIENCE,
-        };
-        Ok(self.attack().run_for(target, patience).await?)
-    }
-}

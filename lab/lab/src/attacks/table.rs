@@ -10,10 +10,13 @@
 use std::time::Duration;
 
 use super::{
-    Answered::{self, Grpc, Http, Message, Nothing, Reset},
-    Case, Expected,
-    Then::{self, Closed, ClosedUntilThereIsRoom, GoAway, HasEnough, MayClose, ServesOn, StaysOpen},
-    Window,
+    case::Case,
+    expected::{
+        Answered::{self, Grpc, Http, Message, Nothing, Reset},
+        Expected,
+        Then::{self, Closed, ClosedUntilThereIsRoom, GoAway, HasEnough, MayClose, ServesOn, StaysOpen},
+        Window,
+    },
 };
 
 /// Every attack there is.
@@ -161,7 +164,7 @@ const fn flood(name: &'static str) -> Case {
 }
 
 impl Case {
-    /// The same, within so many milliseconds and not before so many.
+    /// The same, not before `earliest` and not after `latest`, in milliseconds.
     const fn between(self, earliest: u64, latest: u64) -> Self {
         let within = Window { earliest: Duration::from_millis(earliest), latest: Duration::from_millis(latest) };
         Case { expected: Expected { within, ..self.expected }, ..self }
@@ -175,7 +178,7 @@ pub fn find(name: &str) -> Result<&'static Case, String> {
     }
     Err(match name.parse::<hostile_peer::client::Attack>() {
         Ok(_) => format!("'{name}' has another number than the table; lab attack --list shows them all"),
-        Err(unknown) => crate::peer::where_to_look(&unknown, "lab attack --list"),
+        Err(unknown) => crate::listing::where_to_look(&unknown, "lab attack --list"),
     })
 }
 
@@ -193,7 +196,10 @@ mod tests {
         assert_eq!(names.len(), CASES.len(), "a name twice");
         assert_eq!(patterns.len(), names.len());
         assert!(names.iter().all(|name| patterns.contains(name.as_str()) || name.starts_with("one-connection-over-")));
-        assert_eq!(find("one-connection-over-8").unwrap().name, format!("one-connection-over-{}", super::super::LIMIT));
+        assert_eq!(
+            find("one-connection-over-8").unwrap().name,
+            format!("one-connection-over-{}", crate::attacks::LIMIT)
+        );
     }
 
     #[test]

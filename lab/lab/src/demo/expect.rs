@@ -9,9 +9,9 @@ use crate::{client::Answer, http::Reply};
 /// What a step brought.
 #[derive(Debug)]
 pub struct Facts {
-    /// Always told.
-    pub told: Vec<String>,
-    /// Told where they are expected, such as headers.
+    /// What is shown of every answer.
+    pub always: Vec<String>,
+    /// What is shown only where it is expected, such as headers.
     pub more: Vec<String>,
     /// How long it took.
     pub took: Duration,
@@ -30,19 +30,19 @@ pub fn expect<const N: usize>(facts: [&str; N]) -> Expect {
 }
 
 impl Expect {
-    /// Also expects an answer after at most so many milliseconds.
+    /// Also expects an answer after at most that many milliseconds.
     pub fn within(self, millis: u128) -> Self {
         self.between(0..=millis)
     }
 
-    /// Also expects an answer after so many milliseconds.
+    /// Also expects an answer after that many milliseconds.
     pub fn between(self, millis: RangeInclusive<u128>) -> Self {
         Expect { millis: Some(millis), ..self }
     }
 
     /// Has all come?
     pub fn is_met(&self, facts: &Facts) -> bool {
-        let came = |fact| facts.told.contains(fact) || facts.more.contains(fact);
+        let came = |fact| facts.always.contains(fact) || facts.more.contains(fact);
         let in_time = self.millis.as_ref().is_none_or(|millis| millis.contains(&facts.took.as_millis()));
         in_time && self.facts.iter().all(came)
     }
@@ -50,8 +50,8 @@ impl Expect {
     /// What came, in a line.
     pub fn tell(&self, facts: &Facts) -> String {
         let asked = facts.more.iter().filter(|fact| self.facts.contains(fact));
-        let told: Vec<&str> = facts.told.iter().chain(asked).map(String::as_str).collect();
-        format!("{} · {} ms", told.join(" · "), facts.took.as_millis())
+        let words: Vec<&str> = facts.always.iter().chain(asked).map(String::as_str).collect();
+        format!("{} · {} ms", words.join(" · "), facts.took.as_millis())
     }
 }
 
@@ -70,8 +70,8 @@ impl From<Answer> for Facts {
     fn from(answer: Answer) -> Self {
         let from = answer.hop.filter(|_| answer.code != "OK").map(|hop| format!("from {hop}"));
         let response = answer.response.map(|response| response.to_string());
-        let told = [Some(answer.code), from, answer.reason, response];
-        Facts { told: told.into_iter().flatten().collect(), more: Vec::new(), took: answer.took }
+        let words = [Some(answer.code), from, answer.reason, response];
+        Facts { always: words.into_iter().flatten().collect(), more: Vec::new(), took: answer.took }
     }
 }
 
@@ -81,7 +81,7 @@ impl From<Reply> for Facts {
         let what = body["reason"].as_str().map_or_else(|| reply.body.clone(), str::to_owned);
         let headers = reply.headers.iter().map(|(key, value)| format!("{key}: {}", value.to_str().unwrap_or("?")));
         let more = headers.chain([format!("keys {}", keys(&body))]).collect();
-        Facts { told: vec![reply.status.to_string(), what], more, took: reply.took }
+        Facts { always: vec![reply.status.to_string(), what], more, took: reply.took }
     }
 }
 
@@ -96,7 +96,11 @@ mod tests {
     use super::*;
 
     fn facts() -> Facts {
-        Facts { told: vec!["503".into(), "X".into()], more: vec!["allow: GET".into()], took: Duration::from_millis(20) }
+        Facts {
+            always: vec!["503".into(), "X".into()],
+            more: vec!["allow: GET".into()],
+            took: Duration::from_millis(20),
+        }
     }
 
     #[test]

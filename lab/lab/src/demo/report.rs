@@ -41,7 +41,7 @@ impl Report {
 
     /// One line.
     pub fn say(&self, line: impl Display) {
-        // Whoever stops reading has seen enough; the checks go on for the exit code.
+        // A reader that has closed its end of the pipe has seen enough; the checks go on for the exit code.
         let _ = writeln!(std::io::stdout(), "{line}");
     }
 
@@ -80,7 +80,9 @@ impl Report {
     pub fn summary(&self) -> bool {
         let failed = if self.missed == 0 { String::new() } else { format!(", {} ✗", self.missed) };
         let took = self.start.elapsed() + Duration::from_millis(500);
-        let (suites, checks, seconds) = (self.suites, self.met + self.missed, took.as_secs());
+        let suites = self.suites;
+        let checks = self.met + self.missed;
+        let seconds = took.as_secs();
         let s = if suites == 1 { "" } else { "s" };
         self.say(format_args!("\n{suites} suite{s}, {checks} checks, {} ✓{failed}, {seconds} s", self.met));
         self.missed == 0

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use hostile_peer::{EventKind, Peer};
 use tokio::time::timeout;
 
-use super::{Figures, headline, tell};
+use super::figures::{Figures, headline, tell};
 use crate::{
     child::{Child, line_with, value},
     failures::{Face, Question},
@@ -14,18 +14,19 @@ use crate::{
     program::Program,
 };
 
-/// What is not seen by then never will be.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long is waited for A to see a call, and its end.
+const EVENT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How soon: from the caller's leaving until B's RST_STREAM is at A.
 pub async fn run(program: &Program, calls: usize) -> anyhow::Result<bool> {
     headline("caller leaves, A sees it");
     let peer = Peer::start("stall")?;
-    let flags = ["--listen", "127.0.0.1:0", "--service-a", &peer.url(), "--service-a-timeout", "1m"];
-    let mut b = Child::start(program, "service-b", &flags).await?;
+    let flags = ["--service-a", &peer.url(), "--service-a-timeout", "1m"];
+    let mut b = Child::start_on_free_port(program, "service-b", &flags).await?;
     let mut all_seen = 0;
     for face in [Face::Grpc, Face::Json] {
-        let (mut seen, mut after) = (0, Figures::default());
+        let mut seen = 0;
+        let mut after = Figures::default();
         for _ in 0..calls / 2 {
             if let Some(took) = leave(&b, &peer, face).await? {
                 seen += 1;
@@ -42,13 +43,12 @@ pub async fn run(program: &Program, calls: usize) -> anyhow::Result<bool> {
 
 /// Calls, and leaves once A has the call; how soon A saw that, if it did.
 async fn leave(b: &Child, peer: &Peer, face: Face) -> anyhow::Result<Option<Duration>> {
-    let question = Question { msg: "hello", timeout: None };
-    let call = tokio::spawn(question.ask(b.address(), face, None));
-    let called = timeout(PATIENCE, sees(peer, |kind| matches!(kind, EventKind::Called { .. }))).await;
+    let call = tokio::spawn(Question::HELLO.ask(b.address(), face, None));
+    let called = timeout(EVENT_TIMEOUT, sees(peer, |kind| matches!(kind, EventKind::Called { .. }))).await;
     called.context("A was not called")?;
     let left = Instant::now();
     call.abort();
-    let cancelled = timeout(PATIENCE, sees(peer, |kind| *kind == EventKind::Cancelled)).await;
+    let cancelled = timeout(EVENT_TIMEOUT, sees(peer, |kind| *kind == EventKind::Cancelled)).await;
     Ok(cancelled.ok().map(|at| at.saturating_duration_since(left)))
 }
 

@@ -6,11 +6,11 @@ use anyhow::Context as _;
 use futures_util::future::try_join_all;
 use hostile_peer::Peer;
 
-use super::{Figures, headline, tell};
+use super::figures::{Figures, headline, tell};
 use crate::{
     child::Child,
     failures::{Face, Question},
-    grpc::Caller,
+    grpc::GrpcClient,
     print::print,
     program::Program,
 };
@@ -32,15 +32,17 @@ const FROZEN: &str = "";
 const CALLERS: usize = 25;
 /// The deadlines in turn: short, and none a multiple of another.
 const DEADLINES: [(&str, u64); 4] = [("30m", 30), ("70m", 70), ("110m", 110), ("190m", 190)];
-/// An answer that takes longer is none.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an answer is waited for.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How late is how long after the deadline the whole answer was there; B answers 5 ms before it.
 pub async fn run(program: &Program, calls: usize) -> anyhow::Result<bool> {
     headline("A stalls, answer late by");
-    let (mut all, mut all_calls, mut all_kept) = (Figures::default(), 0, 0);
-    for (name, behaviour) in STALLS {
-        let (calls, kept, mut late) = stall(program, behaviour, calls / STALLS.len()).await.context(name)?;
+    let mut all = Figures::default();
+    let mut all_calls = 0;
+    let mut all_kept = 0;
+    for (name, behavior) in STALLS {
+        let (calls, kept, mut late) = stall(program, behavior, calls / STALLS.len()).await.context(name)?;
         tell(name, calls, kept, &mut late);
         all.extend(&late);
         all_calls += calls;
@@ -52,16 +54,16 @@ pub async fn run(program: &Program, calls: usize) -> anyhow::Result<bool> {
 }
 
 /// So many calls; how many there were, how many ended as they must, and how late.
-async fn stall(program: &Program, behaviour: &str, calls: usize) -> anyhow::Result<(usize, usize, Figures)> {
-    let a = Child::start(program, "service-a", &["--listen", "127.0.0.1:0"]).await?;
-    let peer = if behaviour == FROZEN { None } else { Some(Peer::start(behaviour)?) };
+async fn stall(program: &Program, behavior: &str, calls: usize) -> anyhow::Result<(usize, usize, Figures)> {
+    let a = Child::start_on_free_port(program, "service-a", &[]).await?;
+    let peer = if behavior == FROZEN { None } else { Some(Peer::start(behavior)?) };
     let to = peer.as_ref().map_or_else(|| a.url(), Peer::url);
     // Connecting may take longer than any deadline, so that the deadline is what ends it.
-    let flags = ["--listen", "127.0.0.1:0", "--service-a", &to, "--service-a-connect-timeout", "1m"];
-    let b = Child::start(program, "service-b", &flags).await?;
-    if behaviour == FROZEN {
+    let flags = ["--service-a", &to, "--service-a-connect-timeout", "1m"];
+    let b = Child::start_on_free_port(program, "service-b", &flags).await?;
+    if behavior == FROZEN {
         // B is connected: what follows stalls in the middle of a connection that was good.
-        Question { msg: "hello", timeout: None }.ask(b.address(), Face::Grpc, None).await?;
+        Question::HELLO.ask(b.address(), Face::Grpc, None).await?;
         a.freeze()?;
     }
     let rounds = calls.div_ceil(CALLERS);
@@ -77,15 +79,16 @@ async fn stall(program: &Program, behaviour: &str, calls: usize) -> anyhow::Resu
 
 /// One caller's calls, one after the other.
 async fn call(b: SocketAddr, caller: usize, rounds: usize) -> anyhow::Result<(usize, Figures)> {
-    let connection = Caller::connect(b, PATIENCE).await?;
-    let (mut kept, mut late) = (0, Figures::default());
+    let connection = GrpcClient::connect(b, ANSWER_TIMEOUT).await?;
+    let mut kept = 0;
+    let mut late = Figures::default();
     for round in 0..rounds {
         let (timeout, ms) = DEADLINES[(caller + round) % DEADLINES.len()];
         let question = Question { msg: "hello", timeout: Some(timeout) };
         let seen = if round % 2 == 0 {
-            question.ask_on(&connection, PATIENCE).await?
+            question.ask_on(&connection, ANSWER_TIMEOUT).await?
         } else {
-            question.ask_for(b, Face::Json, None, PATIENCE).await?
+            question.ask_for(b, Face::Json, None, ANSWER_TIMEOUT).await?
         };
         kept += usize::from(seen.code == "DEADLINE_EXCEEDED" && seen.reason == "DEADLINE_EXCEEDED");
         late.add((seen.took.as_secs_f64() - Duration::from_millis(ms).as_secs_f64()) * 1000.0);

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::print::print;
+
 /// Measurements in milliseconds; below zero is early.
 #[derive(Clone, Debug, Default)]
 pub struct Figures(Vec<f64>);
@@ -51,6 +53,17 @@ impl fmt::Display for Figures {
         let sorted = self.sorted();
         [0.5, 0.99, 0.999, 1.0].iter().try_for_each(|share| write!(f, "{:>9.1}", Figures::of_sorted(&sorted, *share)))
     }
+}
+
+/// Prints a row of what was found: how many calls, how many of them ended as they must, and the figures.
+pub fn tell(name: &str, calls: usize, as_they_must: usize, figures: &mut Figures) {
+    print(&format!("{name:24} {calls:>6} {as_they_must:>6}  {figures}\n"));
+}
+
+/// Prints the headline of such rows.
+pub fn headline(of: &str) {
+    let figures = ["median", "p99", "p99.9", "max"].map(|figure| format!("{figure:>9}")).concat();
+    print(&format!("{of:24}  calls     ok  {figures}  ms\n"));
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::{
     load::{self, Loop, Report},
     replicas::start_a,
 };
-use crate::{child::Child, print::print, program::Program};
+use crate::{child::Child, grpc::ECHO, print::print, program::Program};
 
 /// Calls a second while the flood goes on: few enough that the flood is what a call waits for.
 const RATE: u32 = 500;
@@ -20,7 +20,8 @@ const ROUNDS: usize = 9;
 const ALLOWED: f64 = 2.0;
 /// Below this both are the machine's noise.
 const NOISE_MS: f64 = 2.0;
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a load may take.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Which of them.
 #[derive(Clone, Debug, clap::Args)]
@@ -32,22 +33,29 @@ pub struct Which {
 
 /// Floods A, and a second A as often. True if every call went well, and the p99 was as promised.
 pub async fn run(program: &Program, which: &Which) -> anyhow::Result<bool> {
-    let (a, other) = (start_a(program, 0, &[]).await?, start_a(program, 0, &[]).await?);
+    let a = start_a(program, 0, &[]).await?;
+    let other = start_a(program, 0, &[]).await?;
     print(&format!("{:26} {:>9} {:>9}  {:>5}  failed\n", "p99 of others, in ms", "elsewhere", "here", "times"));
     let mut held = true;
     let floods = if which.names.is_empty() { all().collect() } else { which.names.clone() };
     for flood in floods {
-        let (mut elsewhere, mut here, mut times, mut failed) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        let mut elsewhere = Vec::new();
+        let mut here = Vec::new();
+        let mut times = Vec::new();
+        let mut failed = 0;
         for _ in 0..ROUNDS {
             for (flooded, p99) in [(&other, &mut elsewhere), (&a, &mut here)] {
                 let report =
-                    during(&flood, flooded, load::echo(program, &a.url(), Loop::Open(RATE), CALLS, PATIENCE)).await?;
+                    during(&flood, flooded, load::echo(program, &a.url(), Loop::Open(RATE), CALLS, LOAD_TIMEOUT))
+                        .await?;
                 p99.push(report.p99_ms);
                 failed += report.errors;
             }
             times.extend(here.last().zip(elsewhere.last()).map(|(here, elsewhere)| here / elsewhere));
         }
-        let (elsewhere, here, times) = (median(elsewhere), median(here), median(times));
+        let elsewhere = median(elsewhere);
+        let here = median(here);
+        let times = median(times);
         print(&format!("{:26} {elsewhere:>9.2} {here:>9.2}  {times:>5.2}  {failed}\n", flood.name()));
         held &= failed == 0 && (times <= ALLOWED || here <= NOISE_MS);
     }
@@ -60,7 +68,7 @@ async fn during(
     flooded: &Child,
     report: impl Future<Output = anyhow::Result<Report>>,
 ) -> anyhow::Result<Report> {
-    let target = Target::new(flooded.address(), "/echo.v1.EchoService/Echo", "/echo");
+    let target = Target::new(flooded.address(), ECHO, "/echo");
     let again = async {
         loop {
             if let Err(error) = flood.run_for(&target, Duration::from_secs(1)).await {

@@ -12,9 +12,9 @@ use crate::program::Program;
 /// How the calls come.
 #[derive(Clone, Copy, Debug)]
 pub enum Loop {
-    /// So many a second, whatever comes back.
+    /// That many calls a second, whatever comes back.
     Open(u32),
-    /// So many callers, each making one call after the other.
+    /// That many callers, each making one call after the other.
     Closed(u32),
 }
 
@@ -38,17 +38,17 @@ pub struct Report {
     pub failures: String,
 }
 
-/// Calls CallEcho so often, or for as long as `patience` allows. Errors: the generator does not report.
-pub async fn run(program: &Program, b: &str, how: Loop, calls: usize, patience: Duration) -> anyhow::Result<Report> {
-    of(program, &["--target", "call-echo", "--service-b", b], how, calls, patience).await
+/// Calls CallEcho `calls` times, or until `within` is over. Errors: the generator does not report.
+pub async fn run(program: &Program, b: &str, how: Loop, calls: usize, within: Duration) -> anyhow::Result<Report> {
+    of(program, &["--target", "call-echo", "--service-b", b], how, calls, within).await
 }
 
 /// The same with A's Echo.
-pub async fn echo(program: &Program, a: &str, how: Loop, calls: usize, patience: Duration) -> anyhow::Result<Report> {
-    of(program, &["--target", "echo", "--service-a", a], how, calls, patience).await
+pub async fn echo(program: &Program, a: &str, how: Loop, calls: usize, within: Duration) -> anyhow::Result<Report> {
+    of(program, &["--target", "echo", "--service-a", a], how, calls, within).await
 }
 
-async fn of(program: &Program, target: &[&str], how: Loop, calls: usize, patience: Duration) -> anyhow::Result<Report> {
+async fn of(program: &Program, target: &[&str], how: Loop, calls: usize, within: Duration) -> anyhow::Result<Report> {
     let mut command = program.command("test-client");
     let (kind, number) = match how {
         Loop::Open(rate) => ("--rate", rate),
@@ -62,7 +62,7 @@ async fn of(program: &Program, target: &[&str], how: Loop, calls: usize, patienc
     let _tie = process.stdin.take();
     let pid = process.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
     let mut output = std::pin::pin!(process.wait_with_output());
-    let output = match timeout(patience, &mut output).await {
+    let output = match timeout(within, &mut output).await {
         Ok(output) => output?,
         Err(_) => {
             // Ctrl-C: the report so far.
@@ -76,7 +76,7 @@ async fn of(program: &Program, target: &[&str], how: Loop, calls: usize, patienc
 fn read(report: &Value) -> Option<Report> {
     let latency = |quantile: &str| report["latency_ms"][quantile].as_f64().unwrap_or(f64::NAN);
     let failed = |outcome: &&Value| outcome["code"] != "OK";
-    let told = |outcome: &Value| {
+    let words = |outcome: &Value| {
         let word = |key: &str| outcome[key].as_str().unwrap_or_default().to_owned();
         format!("{} {} {}", outcome["calls"], word("code"), word("reason")).trim().to_owned()
     };
@@ -86,6 +86,6 @@ fn read(report: &Value) -> Option<Report> {
         swapped_or_lost: report["swapped"].as_u64()? + report["lost"].as_u64()?,
         p99_ms: latency("p99"),
         max_ms: latency("max"),
-        failures: report["outcomes"].as_array()?.iter().filter(failed).map(told).collect::<Vec<_>>().join(", "),
+        failures: report["outcomes"].as_array()?.iter().filter(failed).map(words).collect::<Vec<_>>().join(", "),
     })
 }

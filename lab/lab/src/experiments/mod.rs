@@ -16,8 +16,7 @@ mod storm;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use crate::{print::print, program::Program, signals::Signals};
-use figures::Figures;
+use crate::{program::Program, signals::Signals};
 
 /// Which experiment.
 #[derive(Debug, clap::Subcommand)]
@@ -108,14 +107,4 @@ pub async fn run(experiment: &Experiment) -> anyhow::Result<ExitCode> {
         held = held => Ok(if held? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
         code = signals.next() => Ok(ExitCode::from(code)),
     }
-}
-
-/// A row of what was found, under a headline of its own.
-fn tell(name: &str, calls: usize, as_they_must: usize, figures: &mut Figures) {
-    print(&format!("{name:24} {calls:>6} {as_they_must:>6}  {figures}\n"));
-}
-
-fn headline(of: &str) {
-    let figures = ["median", "p99", "p99.9", "max"].map(|figure| format!("{figure:>9}")).concat();
-    print(&format!("{of:24}  calls     ok  {figures}  ms\n"));
 }

@@ -20,7 +20,7 @@ use crate::{
 
 const RATE: u32 = 1000;
 
-/// The calls go on for so many seconds. True if every call was refused, and the connects kept to row 12.
+/// The calls go on for that many seconds. True if every call was refused, and the connects kept to row 12.
 pub async fn run(program: &Program, seconds: usize) -> anyhow::Result<bool> {
     let cheap = refusals(program, seconds).await?;
     for outage in [Duration::from_secs(1), Duration::from_secs(seconds.min(30) as u64)] {
@@ -36,14 +36,17 @@ pub async fn run(program: &Program, seconds: usize) -> anyhow::Result<bool> {
 /// A peer that takes connections only to close them: so each try to connect can be counted.
 async fn refusals(program: &Program, seconds: usize) -> anyhow::Result<bool> {
     let peer = Peer::start("close-on-accept")?;
-    let flags = ["--listen", "127.0.0.1:0", "--log", "warn", "--service-a", &peer.url()];
-    let b = Child::start(program, "service-b", &flags).await?;
+    let flags = ["--log", "warn", "--service-a", &peer.url()];
+    let b = Child::start_on_free_port(program, "service-b", &flags).await?;
     let pid = b.pid().context("B has ended")?;
     // The first calls make what is made once.
-    load::run(program, &b.url(), Loop::Open(RATE), RATE as usize, PATIENCE).await?;
-    let (cpu, memory, connects) = (usage::cpu(pid)?, usage::memory_kb(pid)?, peer.connections());
-    let report = load::run(program, &b.url(), Loop::Open(RATE), RATE as usize * seconds, PATIENCE).await?;
-    let (cpu, memory_now) = (usage::cpu(pid)? - cpu, usage::memory_kb(pid)?);
+    load::run(program, &b.url(), Loop::Open(RATE), RATE as usize, LOAD_TIMEOUT).await?;
+    let cpu = usage::cpu(pid)?;
+    let memory = usage::memory_kb(pid)?;
+    let connects = peer.connections();
+    let report = load::run(program, &b.url(), Loop::Open(RATE), RATE as usize * seconds, LOAD_TIMEOUT).await?;
+    let cpu = usage::cpu(pid)? - cpu;
+    let memory_now = usage::memory_kb(pid)?;
     let connects = peer.connections() - connects;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let allowed = (80 * workers * seconds).div_ceil(60) + workers;
@@ -63,8 +66,8 @@ async fn refusals(program: &Program, seconds: usize) -> anyhow::Result<bool> {
 /// How long after its return every worker of B gets through to A.
 async fn recovery(program: &Program, outage: Duration) -> anyhow::Result<u128> {
     let mut a = start_a(program, 0, &[]).await?;
-    let flags = ["--listen", "127.0.0.1:0", "--log", "warn", "--service-a", &a.url()];
-    let b = Child::start(program, "service-b", &flags).await?;
+    let flags = ["--log", "warn", "--service-a", &a.url()];
+    let b = Child::start_on_free_port(program, "service-b", &flags).await?;
     every_worker(&b).await;
     let port = a.address().port();
     a.kill().await?;
@@ -85,4 +88,5 @@ async fn every_worker(b: &Child) {
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(300);
+/// How long a load may take.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(300);

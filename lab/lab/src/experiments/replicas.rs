@@ -1,6 +1,6 @@
 //! Two replicas of A, one of them in trouble: how many calls fail, with retries, without, and with a stock tonic B.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use hostile_peer::Peer;
@@ -51,10 +51,10 @@ const BS: [(&str, Whose); 3] =
 /// One caller, and many.
 const LOOPS: [(&str, Loop); 2] = [("one at a time", Loop::Closed(1)), ("1000/s", Loop::Open(1000))];
 
-/// The trouble begins so long after the calls.
+/// How long after the first call the trouble begins.
 const BEFORE: Duration = Duration::from_secs(1);
-/// No run takes longer.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a load may take.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Plays them all. True if nothing was lost or swapped, and no call failed where a replica was only gone.
 pub async fn run(program: &Program, calls: usize) -> anyhow::Result<bool> {
@@ -93,7 +93,7 @@ async fn play(program: &Program, trouble: Trouble, whose: Whose, how: Loop, call
     let first_url = peer.as_ref().map_or_else(|| first.url(), Peer::url);
     let b = start_b(program, whose, &format!("{first_url},{}", second.url())).await?;
     let url = b.url();
-    let load = load::run(program, &url, how, calls, PATIENCE);
+    let load = load::run(program, &url, how, calls, LOAD_TIMEOUT);
     let in_trouble = async {
         sleep(BEFORE).await;
         begin(program, trouble, &mut first).await?;
@@ -124,12 +124,12 @@ async fn begin(program: &Program, trouble: Trouble, first: &mut Child) -> anyhow
 
 /// Starts A, quiet: its log would be the load.
 pub async fn start_a(program: &Program, port: u16, flags: &[&str]) -> anyhow::Result<Child> {
-    let listen = SocketAddr::from(([127, 0, 0, 1], port)).to_string();
-    Child::start(program, "service-a", &[&["--listen", &listen, "--log", "warn"], flags].concat()).await
+    let flags = [&["--log", "warn"], flags].concat();
+    Child::start_at(program, "service-a", ([127, 0, 0, 1], port).into(), &flags).await
 }
 
 async fn start_b(program: &Program, whose: Whose, service_a: &str) -> anyhow::Result<Child> {
-    let common = ["--listen", "127.0.0.1:0", "--service-a", service_a];
+    let common = ["--service-a", service_a];
     let (name, flags): (_, &[&str]) = match whose {
         Whose::Ours => ("service-b", &["--log", "warn", "--service-a-timeout", "500ms"]),
         Whose::OursWithoutRetries => {
@@ -137,5 +137,5 @@ async fn start_b(program: &Program, whose: Whose, service_a: &str) -> anyhow::Re
         }
         Whose::Stock => (STOCK_TONIC, &["--service-a-timeout-ms", "500"]),
     };
-    Child::start(program, name, &[&common, flags].concat()).await
+    Child::start_on_free_port(program, name, &[&common, flags].concat()).await
 }

@@ -22,8 +22,8 @@ pub async fn run(program: &Program, rounds: usize) -> anyhow::Result<bool> {
         replicas.push(start_a(program, 0, &[]).await?);
     }
     let urls: Vec<String> = replicas.iter().map(Child::url).collect();
-    let flags = ["--listen", "127.0.0.1:0", "--log", "warn", "--service-a", &urls.join(",")];
-    let b = Child::start(program, "service-b", &flags).await?;
+    let flags = ["--log", "warn", "--service-a", &urls.join(",")];
+    let b = Child::start_on_free_port(program, "service-b", &flags).await?;
     let restarts = async {
         sleep(Duration::from_secs(1)).await;
         for _ in 0..rounds {

@@ -8,7 +8,8 @@ use super::load::{self, Loop};
 use crate::{child::Child, print::print, program::Program};
 
 const RATE: u32 = 1000;
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a load may take.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(120);
 /// In percent.
 const SHARES: [u32; 11] = [0, 1, 2, 5, 10, 20, 30, 50, 70, 90, 100];
 
@@ -21,7 +22,8 @@ struct Point {
 /// So many calls for each share. True if attempts never were more than 1.10 × calls + 10.
 pub async fn run(program: &Program, calls: usize, plot: Option<&PathBuf>) -> anyhow::Result<bool> {
     print("A fails   attempts a call   calls that went well\n");
-    let (mut points, mut within) = (Vec::new(), true);
+    let mut points = Vec::new();
+    let mut within = true;
     for share in SHARES {
         let (attempts, report) = storm(program, share, calls).await?;
         #[expect(clippy::cast_precision_loss, reason = "figures")]
@@ -45,11 +47,11 @@ pub async fn run(program: &Program, calls: usize, plot: Option<&PathBuf>) -> any
 /// The attempts that A saw, and the report.
 async fn storm(program: &Program, share: u32, calls: usize) -> anyhow::Result<(u64, load::Report)> {
     let behavior = format!("error-code-14:{share}%");
-    let flags = ["--listen", "127.0.0.1:0", "--rpc-behavior", &behavior];
-    let a = Child::start(program, "service-a", &flags).await?;
+    let flags = ["--rpc-behavior", &behavior];
+    let a = Child::start_on_free_port(program, "service-a", &flags).await?;
     let mut log = a.log_from_now();
-    let flags = ["--listen", "127.0.0.1:0", "--log", "warn", "--service-a", &a.url()];
-    let b = Child::start(program, "service-b", &flags).await?;
+    let flags = ["--log", "warn", "--service-a", &a.url()];
+    let b = Child::start_on_free_port(program, "service-b", &flags).await?;
     let count = tokio::spawn(async move {
         // A line a call; those that were not read in time are counted all the same.
         let mut lines = 0;
@@ -61,7 +63,7 @@ async fn storm(program: &Program, share: u32, calls: usize) -> anyhow::Result<(u
             }
         }
     });
-    let report = load::run(program, &b.url(), Loop::Open(RATE), calls, PATIENCE).await?;
+    let report = load::run(program, &b.url(), Loop::Open(RATE), calls, LOAD_TIMEOUT).await?;
     drop(b);
     drop(a);
     Ok((count.await?, report))

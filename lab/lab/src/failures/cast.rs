@@ -5,11 +5,20 @@ use std::{iter, net::SocketAddr, time::Duration};
 use anyhow::{Context as _, ensure};
 use hostile_peer::Peer;
 
-use super::{Kind, Scene, Times};
+use super::{failure::Times, scene::Scene};
 use crate::{
     child::Child,
     program::{Program, STOCK_TONIC},
 };
+
+/// Whose B is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Ours.
+    Ours,
+    /// tonic's guide's (`lab/stock-tonic`).
+    Stock,
+}
 
 /// What stands in A's place.
 pub enum Seat {
@@ -21,18 +30,18 @@ pub enum Seat {
     Nobody,
 }
 
-/// Where nobody can be: the name is reserved for that (RFC 6761).
+/// Where nothing can listen: the name is reserved for that (RFC 6761).
 const NOBODY: &str = "http://nobody.invalid:8080";
 
 impl Seat {
-    /// An A that is `told` how to behave from the start does so whatever a call asks for. Errors: A does not start.
-    pub(super) async fn take(program: &Program, scene: Scene, port: u16, told: bool) -> anyhow::Result<Seat> {
+    /// An A that behaves so `from_the_start` does so whatever a call asks for. Errors: A does not start.
+    pub(super) async fn take(program: &Program, scene: Scene, port: u16, from_the_start: bool) -> anyhow::Result<Seat> {
         let listen = SocketAddr::from(([127, 0, 0, 1], port));
         Ok(match scene {
             Scene::Unresolved => Seat::Nobody,
-            Scene::Peer(behaviour) => Seat::Peer(Peer::listen(behaviour.parse()?, listen)?),
+            Scene::Peer(behavior) => Seat::Peer(Peer::listen(behavior.parse()?, listen)?),
             _ => {
-                let behavior = scene.behavior().filter(|_| told);
+                let behavior = scene.behavior().filter(|_| from_the_start);
                 let faults = behavior.map_or(vec!["--fault-injection"], |behavior| vec!["--rpc-behavior", behavior]);
                 Seat::Service(Box::new(start_a(program, listen, &faults).await?))
             }
@@ -94,9 +103,7 @@ pub(super) async fn start_other(program: &Program, listen: SocketAddr) -> anyhow
 }
 
 async fn start_a(program: &Program, listen: SocketAddr, faults: &[&str]) -> anyhow::Result<Child> {
-    let listen = listen.to_string();
-    let flags = [&["--listen", &listen], faults].concat();
-    Child::start(program, "service-a", &flags).await.context("A")
+    Child::start_at(program, "service-a", listen, faults).await.context("A")
 }
 
 /// Starts B, which looks for A at `a`, one address or more. Errors: it does not start.
@@ -113,9 +120,12 @@ pub(super) async fn start_b(
     let alone = !a.contains(',');
     let half_open = scene == Scene::Peer("no-ping");
     let cap = if half_open { Duration::from_secs(60) } else { times.cap };
-    let (cap, connect) = (cap.as_millis().to_string(), times.connect.as_millis().to_string());
-    let (cap_ms, connect_ms, listen) = (format!("{cap}ms"), format!("{connect}ms"), format!("127.0.0.1:{port}"));
-    let common = ["--listen", &listen, "--service-a", a];
+    let cap = cap.as_millis().to_string();
+    let connect = times.connect.as_millis().to_string();
+    let cap_ms = format!("{cap}ms");
+    let connect_ms = format!("{connect}ms");
+    let listen = SocketAddr::from(([127, 0, 0, 1], port));
+    let common = ["--service-a", a];
     let ours = ["--fault-injection", "--service-a-timeout", &cap_ms];
     let connect_flag = ["--service-a-connect-timeout", &connect_ms];
     let stock = ["--service-a-timeout-ms", &cap, "--service-a-connect-timeout-ms", &connect];
@@ -125,8 +135,11 @@ pub(super) async fn start_b(
         _ => &[],
     };
     match kind {
-        Kind::Ours => Child::start(program, "service-b", &[&common[..], &ours, &connect_flag, more].concat()).await,
-        Kind::Stock => Child::start(program, STOCK_TONIC, &[&common[..], &stock].concat()).await,
+        Kind::Ours => {
+            let flags = [&common[..], &ours, &connect_flag, more].concat();
+            Child::start_at(program, "service-b", listen, &flags).await
+        }
+        Kind::Stock => Child::start_at(program, STOCK_TONIC, listen, &[&common[..], &stock].concat()).await,
     }
     .context("B")
 }

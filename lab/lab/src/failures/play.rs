@@ -6,7 +6,13 @@ use anyhow::Context as _;
 use futures_util::future::select_ok;
 use tokio::time::{Instant, sleep};
 
-use super::{Face, Failure, Kind, Question, Scene, Seat, Seen, Stage};
+use super::{
+    cast::{Kind, Seat},
+    failure::Failure,
+    outcome::{CallOutcome, Face, Question},
+    scene::Scene,
+    stage::Stage,
+};
 use crate::{
     child::{Child, line_with, value},
     http::{self, Ask},
@@ -17,10 +23,11 @@ const ROUNDS: usize = 8;
 
 impl Stage {
     /// Makes it happen, asks B on this face, and tells what came. Errors: it could not be done, or nothing came.
-    pub async fn play(&mut self, failure: &Failure, face: Face, patience: Duration) -> anyhow::Result<Seen> {
+    pub async fn play(&mut self, failure: &Failure, face: Face, within: Duration) -> anyhow::Result<CallOutcome> {
         self.settle().await?;
-        let (b, question) = (self.b.address(), failure.question);
-        let ask = question.ask_for(b, face, self.behavior_to_ask_for(failure.scene), patience);
+        let b = self.b.address();
+        let question = failure.question;
+        let ask = question.ask_for(b, face, self.behavior_to_ask_for(failure.scene), within);
         match failure.scene {
             Scene::Well | Scene::Peer(_) | Scene::Asked(_) | Scene::Unresolved => {}
             Scene::Frozen => self.service_a()?.freeze()?,
@@ -41,13 +48,13 @@ impl Stage {
         &mut self,
         failure: &Failure,
         face: Face,
-        patience: Duration,
-    ) -> anyhow::Result<(usize, Seen)> {
-        let mut seen = self.play(failure, face, patience).await?;
+        within: Duration,
+    ) -> anyhow::Result<(usize, CallOutcome)> {
+        let mut seen = self.play(failure, face, within).await?;
         let mut calls = 1;
         let enough = if failure.scene.lasts() { ROUNDS * self.others.len() } else { 0 };
         while seen.code == "OK" && calls < enough {
-            seen = failure.question.ask_for(self.b.address(), face, None, patience).await?;
+            seen = failure.question.ask_for(self.b.address(), face, None, within).await?;
             calls += 1;
         }
         Ok((calls, seen))
@@ -68,7 +75,7 @@ impl Stage {
     }
 
     /// A is killed and started again; how long until B gets through.
-    async fn back(&mut self, question: Question, face: Face) -> anyhow::Result<Seen> {
+    async fn back(&mut self, question: Question, face: Face) -> anyhow::Result<CallOutcome> {
         self.kill_a().await?;
         self.a = Seat::take(&self.program, Scene::Back, self.ports[0], false).await?;
         self.tell_of_a();
@@ -76,7 +83,7 @@ impl Stage {
     }
 
     /// Something happens to A or B while A has the call.
-    async fn during_the_call(&mut self, scene: Scene, call: impl Call) -> anyhow::Result<Seen> {
+    async fn during_the_call(&mut self, scene: Scene, call: impl Call) -> anyhow::Result<CallOutcome> {
         self.service_a()?.freeze()?;
         let call = tokio::spawn(call);
         self.b_has_it().await?;
@@ -97,11 +104,11 @@ impl Stage {
             }
         }
         let seen = call.await??;
-        Ok(Seen { took: start.elapsed(), ..seen })
+        Ok(CallOutcome { took: start.elapsed(), ..seen })
     }
 
     /// One call takes B's only place; the next is refused.
-    async fn full(&mut self, first: impl Call, second: impl Call) -> anyhow::Result<Seen> {
+    async fn full(&mut self, first: impl Call, second: impl Call) -> anyhow::Result<CallOutcome> {
         let first = tokio::spawn(first);
         self.b_has_it().await?;
         let seen = second.await;
@@ -110,7 +117,7 @@ impl Stage {
     }
 
     /// The caller leaves; A's log tells when its handler was cancelled.
-    async fn caller_leaves(&mut self, call: impl Call) -> anyhow::Result<Seen> {
+    async fn caller_leaves(&mut self, call: impl Call) -> anyhow::Result<CallOutcome> {
         let call = tokio::spawn(call);
         let mut logs = vec![self.service_a()?.log_from_now()];
         logs.extend(self.others.iter().map(Child::log_from_now));
@@ -121,12 +128,12 @@ impl Stage {
         let (line, _) = select_ok(lines).await?;
         let word = |key| value(&line, key).unwrap_or_default().to_owned();
         let http = word("http=").parse().ok();
-        Ok(Seen { code: word("code="), http, took: start.elapsed(), ..Seen::default() })
+        Ok(CallOutcome { code: word("code="), http, took: start.elapsed(), ..CallOutcome::default() })
     }
 
     /// Returns once B has read what was sent to it before, and A has been sent it.
     ///
-    /// A worker's sockets have their turns, and so have its tasks. Whoever asks after a call is answered after the call has
+    /// A worker's sockets have their turns, and so have its tasks. A health check behind a call is answered after the call has
     /// been read; the second time round, its handler has had its turn too.
     async fn b_has_it(&self) -> anyhow::Result<()> {
         if self.kind == Kind::Stock {
@@ -143,6 +150,6 @@ impl Stage {
 }
 
 /// A call to B.
-trait Call: Future<Output = anyhow::Result<Seen>> + Send + 'static {}
+trait Call: Future<Output = anyhow::Result<CallOutcome>> + Send + 'static {}
 
-impl<F: Future<Output = anyhow::Result<Seen>> + Send + 'static> Call for F {}
+impl<F: Future<Output = anyhow::Result<CallOutcome>> + Send + 'static> Call for F {}

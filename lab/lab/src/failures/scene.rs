@@ -58,8 +58,8 @@ impl fmt::Display for Scene {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Scene::Well => f.write_str("–"),
-            Scene::Peer(behaviour) => write!(f, "`cargo lab peer {behaviour} --listen 127.0.0.1:8080` in A's place"),
-            Scene::Asked(behaviour) => write!(f, "`-H 'rpc-behavior: {behaviour}'`"),
+            Scene::Peer(behavior) => write!(f, "`cargo lab peer {behavior} --listen 127.0.0.1:8080` in A's place"),
+            Scene::Asked(behavior) => write!(f, "`-H 'rpc-behavior: {behavior}'`"),
             Scene::Killed => f.write_str("`kill -9 $A`"),
             Scene::KilledDuringTheCall => f.write_str("`kill -9 $A` while A has a call"),
             Scene::Frozen => f.write_str("`kill -STOP $A`"),

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Face, Failure, Stage};
+use super::{failure::Failure, outcome::Face, stage::Stage};
 
-/// An answer that takes longer is none.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long an answer is waited for.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 /// The contract's ε under full load is 100 ms: twice what its bounds say. A debug build is never idle.
 const SLACK: Duration = Duration::from_millis(50);
 
@@ -18,7 +18,7 @@ pub async fn play(stage: &mut Stage, failure: &Failure, hold: bool, tell: impl F
     let mut all_met = true;
     for face in [Face::Grpc, Face::Json] {
         stage.change(failure.scene).await?;
-        let (met, line) = match stage.play_on(failure, face, PATIENCE).await {
+        let (met, line) = match stage.play_on(failure, face, ANSWER_TIMEOUT).await {
             Ok((calls, seen)) => match failure.unmet(&seen, stage.times(), SLACK) {
                 None => (true, format!("{seen}{}", after(calls))),
                 Some(unmet) => (false, format!("{seen}{}: {unmet}", after(calls))),
@@ -39,7 +39,8 @@ pub async fn play(stage: &mut Stage, failure: &Failure, hold: bool, tell: impl F
 
 fn introduction(stage: &mut Stage, failure: &Failure) -> String {
     let Failure { row, slug, cause, scene, expected, bound, question } = failure;
-    let (a, b) = (stage.urls().replace(',', "  "), stage.b().url());
+    let a = stage.urls().replace(',', "  ");
+    let b = stage.b().url();
     let deadline = question.timeout.map_or(String::new(), |timeout| format!("; grpc-timeout: {timeout}"));
     let from =
         if expected.hop.is_empty() { String::new() } else { format!(" from {}, {},", expected.hop, expected.reason) };

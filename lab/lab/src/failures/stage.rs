@@ -7,23 +7,16 @@ use futures_util::future::{FutureExt, select_all};
 use tokio::time::Instant;
 
 use super::{
-    Face, Question, Scene, Seat, Seen, Times,
-    cast::{start_b, start_other, start_others},
+    cast::{Kind, Seat, start_b, start_other, start_others},
+    failure::Times,
+    outcome::{CallOutcome, Face, Question},
+    scene::Scene,
 };
 use crate::{
     child::Child,
     http::{self, Ask},
     program::Program,
 };
-
-/// Whose B is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Ours.
-    Ours,
-    /// tonic's guide's (`lab/stock-tonic`).
-    Stock,
-}
 
 /// A and B, or what stands in A's place.
 pub struct Stage {
@@ -41,7 +34,6 @@ pub struct Stage {
 
 type OnStart = dyn Fn(&str, &mut Child);
 
-const HELLO: Question = Question { msg: "hello", timeout: None };
 /// Row 12 says 1.3 s and a connect; what is not back by then will not come.
 const RECOVERY: Duration = Duration::from_secs(15);
 
@@ -59,7 +51,7 @@ impl Stage {
         Self::set_beside(0, program, kind, times, scene, ports).await
     }
 
-    /// The same with so many other replicas of A, which stay well.
+    /// The same with `others` more replicas of A, which stay well.
     pub async fn set_beside(
         others: usize,
         program: Program,
@@ -78,9 +70,9 @@ impl Stage {
     /// Sets another scene on the same ports, if it is one that A and B have to be started for. Errors: something does not
     /// start.
     pub async fn change(&mut self, scene: Scene) -> anyhow::Result<()> {
-        let told = tells_a(self.kind, self.others.len()) && matches!(scene, Scene::Asked(_));
+        let asked_from_the_start = tells_a(self.kind, self.others.len()) && matches!(scene, Scene::Asked(_));
         let gone = self.a.pid().is_none() || self.others.iter().any(|a| a.pid().is_none()) || self.b.pid().is_none();
-        if scene.is_set_from_the_start() || told || gone {
+        if scene.is_set_from_the_start() || asked_from_the_start || gone {
             return self.restart(scene).await;
         }
         self.scene = scene;
@@ -128,10 +120,10 @@ impl Stage {
         processes(&mut self.a, &mut self.others, &mut self.b)
     }
 
-    /// Waits until a process ends by itself, whose end has not been told yet; says which, and how.
-    pub async fn ended(&mut self, told: &[String]) -> (String, Option<ExitStatus>) {
-        let untold = self.processes().into_iter().filter(|(name, _)| !told.contains(name));
-        let ends = untold.map(|(name, process)| async move { (name, process.ended().await) }.boxed_local());
+    /// Waits until a process ends by itself, that is not in `ended` yet; says which, and how.
+    pub async fn ended(&mut self, ended: &[String]) -> (String, Option<ExitStatus>) {
+        let running = self.processes().into_iter().filter(|(name, _)| !ended.contains(name));
+        let ends = running.map(|(name, process)| async move { (name, process.ended().await) }.boxed_local());
         let never = std::future::pending().boxed_local();
         select_all(ends.chain([never])).await.0
     }
@@ -189,7 +181,7 @@ impl Stage {
                 let answers = http::ask_every_worker(b, &Ask::get("/call-echo?msg=hello")).await;
                 answers.iter().all(|answer| answer.as_ref().is_ok_and(|answer| matches!(answer.status, 200 | 429)))
             }
-            Kind::Stock => HELLO.ask(b, Face::Grpc, None).await.is_ok_and(|seen| seen.code == "OK"),
+            Kind::Stock => Question::HELLO.ask(b, Face::Grpc, None).await.is_ok_and(|seen| seen.code == "OK"),
         }
     }
 
@@ -203,15 +195,15 @@ impl Stage {
             _ => self.restart(Scene::Well).await?,
         }
         self.scene = Scene::Well;
-        self.until_ok(HELLO, Face::Grpc).await.map(|seen| seen.took)
+        self.until_ok(Question::HELLO, Face::Grpc).await.map(|seen| seen.took)
     }
 
-    pub(super) async fn until_ok(&self, question: Question, face: Face) -> anyhow::Result<Seen> {
+    pub(super) async fn until_ok(&self, question: Question, face: Face) -> anyhow::Result<CallOutcome> {
         let start = Instant::now();
         loop {
             let seen = question.ask(self.b.address(), face, None).await?;
             if seen.code == "OK" || start.elapsed() > RECOVERY {
-                return Ok(Seen { took: start.elapsed(), ..seen });
+                return Ok(CallOutcome { took: start.elapsed(), ..seen });
             }
         }
     }

@@ -3,18 +3,21 @@
 //! Row 2 wants a second replica of A: see `tests/replicas.rs`. Row 24 wants TLS; its place is kept, its line will come with it.
 
 use super::{
-    Bound::{self, Cap, Connect, Deadline, Keepalive, Within},
-    Expected, Failure, Question, Scene,
-    Scene::{
-        Asked, Back, CallerLeaves, Draining, Frozen, Full, Killed, KilledDuringTheCall, Peer, TerminatedDuringTheCall,
-        Unresolved, Well,
+    failure::{
+        Bound::{self, Cap, Connect, Deadline, Keepalive, Within},
+        Expected, Failure, Times,
+    },
+    outcome::Question,
+    scene::Scene::{
+        self, Asked, Back, CallerLeaves, Draining, Frozen, Full, Killed, KilledDuringTheCall, Peer,
+        TerminatedDuringTheCall, Unresolved, Well,
     },
 };
 
-const HELLO: Question = Question { msg: "hello", timeout: None };
+const HELLO: Question = Question::HELLO;
 const IN_300_MS: Question = Question { msg: "hello", timeout: Some("300m") };
 
-pub(super) const OK: Expected = Expected { code: "OK", http: 200, reason: "", hop: "" };
+const OK: Expected = Expected { code: "OK", http: 200, reason: "", hop: "" };
 const UNREACHABLE: Expected = unavailable("SERVICE_A_UNREACHABLE");
 const CONNECTION_LOST: Expected = unavailable("SERVICE_A_CONNECTION_LOST");
 const TIMEOUT: Expected = unavailable("SERVICE_A_TIMEOUT");
@@ -49,7 +52,7 @@ const fn exhausted(reason: &'static str) -> Expected {
 /// One round trip to a peer that answers, and the scheduler's slack.
 const ROUND_TRIP: Bound = Within(50);
 /// The same where B asks again: two pauses of 20 and 40 ms at most.
-pub(super) const RETRIED: Bound = Within(110);
+const RETRIED: Bound = Within(110);
 
 /// Every failure there is.
 #[rustfmt::skip]
@@ -118,6 +121,22 @@ const fn row(
     bound: Bound,
 ) -> Failure {
     Failure { row, slug, cause, scene, question, expected, bound }
+}
+
+/// What two retries wait at most, in milliseconds.
+const RETRIES: u64 = 60;
+
+impl Failure {
+    /// The same where another replica of A is well. What is retried, or known before there is a call, no caller notices; the
+    /// rest only the callers whose call meets the replica that is not well.
+    pub fn beside_others(&self, times: &Times) -> Failure {
+        let saved = self.bound == RETRIED || matches!(self.row, 1..=6 | 9..=13);
+        let latest = u64::try_from(self.bound.between(times).end().as_millis()).unwrap_or(u64::MAX);
+        match saved {
+            true => Failure { expected: OK, bound: Bound::Within(latest.saturating_add(RETRIES)), ..*self },
+            false => *self,
+        }
+    }
 }
 
 /// The failure of that name. Errors: one sentence that names the nearest.

@@ -2,9 +2,11 @@
 
 use std::time::Instant;
 
-use bytes::BufMut;
 use echo_proto::{CallEchoRequest, CallEchoResponse, EchoRequest, EchoResponse};
+use hostile_peer::frame;
 use prost::Message;
+
+use crate::grpc::{CALL_ECHO, ECHO};
 
 /// One call, by its stream.
 #[derive(Debug)]
@@ -44,7 +46,7 @@ pub struct Ended {
     pub heard: bool,
     /// When it ended.
     pub at: Instant,
-    /// It was closed or reset; else patience ran out before that.
+    /// It was closed or reset; else the time to wait for that was over.
     pub closed: bool,
 }
 
@@ -52,22 +54,19 @@ pub struct Ended {
 pub(super) fn exchange(service: &str, msg: &str) -> (&'static str, Vec<u8>, Vec<u8>) {
     let echo = EchoResponse { echo: msg.into() };
     match service {
-        "service-a" => {
-            ("/echo.v1.EchoService/Echo", EchoRequest { msg: msg.into() }.encode_to_vec(), echo.encode_to_vec())
-        }
+        "service-a" => (ECHO, EchoRequest { msg: msg.into() }.encode_to_vec(), echo.encode_to_vec()),
         _ => {
             let answer = CallEchoResponse { service_b: "ok".into(), service_a: Some(echo) };
             let request = CallEchoRequest { msg: msg.into() };
-            ("/echo.v1.CallEchoService/CallEcho", request.encode_to_vec(), answer.encode_to_vec())
+            (CALL_ECHO, request.encode_to_vec(), answer.encode_to_vec())
         }
     }
 }
 
 /// A message with gRPC's five bytes before it.
 pub(super) fn framed(message: &[u8]) -> Vec<u8> {
-    let mut framed = vec![0];
-    framed.put_u32(u32::try_from(message.len()).expect("far below 4 GiB"));
-    framed.put_slice(message);
+    let mut framed = Vec::new();
+    frame::put_message(&mut framed, 0, message);
     framed
 }
 
@@ -89,7 +88,7 @@ impl Ended {
         let after_the_last = self.goaways.last().is_some_and(|last| call.stream > *last);
         match call {
             _ if call.is_whole() => Fate::Whole,
-            // Nothing came on a connection that nobody took up, or the last GOAWAY says so (RFC 9113, 6.8).
+            // Nothing came on a connection that the peer never took up, or the last GOAWAY says so (RFC 9113, 6.8).
             _ if self.closed && (!self.heard || after_the_last) => Fate::Unprocessed,
             Call { stream, reset, ended, answer, .. } => Fate::Lost(format!(
                 "stream {stream}: {} bytes, {}, reset {reset:?}, GOAWAYs {:?}, connection {}",

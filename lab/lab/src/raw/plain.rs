@@ -12,8 +12,11 @@ use tokio::{
     time::timeout,
 };
 
-/// What does not come within that does not come.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an answer is waited for.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long is waited for the peer to close a connection.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// One connection.
 pub struct Plain(TcpStream);
@@ -42,7 +45,7 @@ impl Answer {
 }
 
 impl Plain {
-    /// Connects. Errors: nobody takes the connection.
+    /// Connects. Errors: nothing listens there.
     pub async fn connect(to: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(to).await?;
         stream.set_nodelay(true)?;
@@ -58,7 +61,7 @@ impl Plain {
         arrived(&self.0).await
     }
 
-    /// Reads one answer. Errors: the connection ends before, or patience.
+    /// Reads one answer. Errors: the connection ends before, or there is none within 10 s.
     pub async fn answer(&mut self) -> anyhow::Result<Answer> {
         let mut bytes = Vec::new();
         loop {
@@ -66,7 +69,7 @@ impl Plain {
             if let Some((head, body)) = text.split_once("\r\n\r\n").filter(|(head, body)| is_whole(head, body)) {
                 return Ok(Answer { head: head.into(), body: body.into(), at: Instant::now() });
             }
-            let read = timeout(PATIENCE, self.0.read_buf(&mut bytes)).await.context("no answer over HTTP")?;
+            let read = timeout(ANSWER_TIMEOUT, self.0.read_buf(&mut bytes)).await.context("no answer over HTTP")?;
             anyhow::ensure!(read? > 0, "closed after {} bytes of an answer over HTTP", bytes.len());
         }
     }
@@ -109,5 +112,5 @@ pub async fn closed(mut stream: TcpStream) -> Option<Instant> {
         while matches!(stream.read(&mut nothing).await, Ok(1..)) {}
         Instant::now()
     };
-    timeout(PATIENCE + PATIENCE / 2, end).await.ok()
+    timeout(CLOSE_TIMEOUT, end).await.ok()
 }

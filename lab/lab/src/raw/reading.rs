@@ -10,12 +10,12 @@ use tokio::{
     time::{Instant as Deadline, sleep, timeout_at},
 };
 
-use super::{call::Ended, caller::Caller};
+use super::{call::Ended, connection::RawConnection};
 
-/// What does not come within that does not come.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long is waited for an answer, or for that to a PING.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-impl Caller {
+impl RawConnection {
     /// Returns once the peer has read all that was sent: frames keep their order, and it has answered a PING behind them.
     ///
     /// Errors: it does not.
@@ -23,23 +23,24 @@ impl Caller {
         let mut out = Vec::new();
         frame::put(&mut out, frame::PING, 0, 0, b"are you?");
         self.stream.write_all(&out).await?;
-        let (before, until) = (self.pongs, Deadline::now() + PATIENCE);
+        let before = self.pongs;
+        let until = Deadline::now() + ANSWER_TIMEOUT;
         while self.pongs == before {
             timeout_at(until, self.next()).await.context("no answer to a PING")??.context("closed")?;
         }
         Ok(())
     }
 
-    /// Returns once every call has ended. Errors: the connection ended before, or patience.
+    /// Returns once every call has ended. Errors: the connection ended before, or one takes longer than 10 s.
     pub async fn answered(&mut self) -> anyhow::Result<()> {
-        let until = Deadline::now() + PATIENCE;
+        let until = Deadline::now() + ANSWER_TIMEOUT;
         while self.calls.iter().any(|call| call.ended.is_none()) {
             timeout_at(until, self.next()).await.context("no answer")??.context("closed")?;
         }
         Ok(())
     }
 
-    /// Reads what comes for so long; false if the peer closes the connection meanwhile. Errors: it was reset.
+    /// Reads what comes for that time; false if the peer closes the connection meanwhile. Errors: it was reset.
     pub async fn read_for(&mut self, time: Duration) -> anyhow::Result<bool> {
         let until = Deadline::now() + time;
         loop {
@@ -53,9 +54,9 @@ impl Caller {
         }
     }
 
-    /// Reads what comes until the peer closes the connection, at most for so long, and says what became of all.
-    pub async fn ended(mut self, patience: Duration) -> Ended {
-        let until = Deadline::now() + patience;
+    /// Reads what comes until the peer closes the connection, at most for `within`, and says what became of all.
+    pub async fn ended(mut self, within: Duration) -> Ended {
+        let until = Deadline::now() + within;
         let closed = loop {
             match timeout_at(until, self.next()).await {
                 Ok(Ok(Some(_))) => continue,
@@ -63,7 +64,7 @@ impl Caller {
                 Err(_) => break false,
             }
         };
-        let Caller { calls, goaways, heard, .. } = self;
+        let RawConnection { calls, goaways, heard, .. } = self;
         Ended { calls, goaways, heard, at: Instant::now(), closed }
     }
 
@@ -93,7 +94,7 @@ impl Caller {
         match frame.kind {
             frame::SETTINGS if !is_answer => self.put(frame::SETTINGS, frame::ACK, 0, &[]).await,
             frame::PING if is_answer => self.pongs += 1,
-            frame::PING if self.manners.answers_pings => self.put(frame::PING, frame::ACK, 0, &frame.payload).await,
+            frame::PING if self.config.answers_pings => self.put(frame::PING, frame::ACK, 0, &frame.payload).await,
             frame::GOAWAY => self.goaways.push((&frame.payload[..]).try_get_u32()? & (u32::MAX >> 1)),
             frame::DATA | frame::HEADERS | frame::RST_STREAM => self.note(frame),
             _ => {}
@@ -120,7 +121,7 @@ impl Caller {
 
     /// Lets as many bytes come as came, after the pause, if it reads on at all.
     async fn make_room(&mut self, data: &Frame) {
-        let Some(pause) = self.manners.pause.filter(|_| !data.payload.is_empty()) else { return };
+        let Some(pause) = self.config.pause.filter(|_| !data.payload.is_empty()) else { return };
         if !pause.is_zero() {
             sleep(pause).await;
         }

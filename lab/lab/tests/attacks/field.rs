@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use hostile_peer::client::{Seen, Target};
+use hostile_peer::client::{Reaction, Target};
 use lab::{
     attacks::{Case, Servers, table},
     program::Program,
@@ -17,7 +17,7 @@ use lab::{
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What A and B did, by the attack's name.
-type Results = HashMap<&'static str, [Result<Seen, String>; 2]>;
+type Results = HashMap<&'static str, [Result<Reaction, String>; 2]>;
 
 /// Whom to attack, and what came of those attacks that take long, which go on side by side from the start.
 pub struct Field {
@@ -51,7 +51,7 @@ pub static FIELD: LazyLock<Field> = LazyLock::new(|| {
     Field { targets: receive.recv().unwrap(), waited }
 });
 
-async fn attack_both(case: &Case, [a, b]: &[Target; 2]) -> [Result<Seen, String>; 2] {
+async fn attack_both(case: &Case, [a, b]: &[Target; 2]) -> [Result<Reaction, String>; 2] {
     let (a, b) = tokio::join!(case.run(a), case.run(b));
     [a, b].map(|seen| seen.map_err(|error| format!("{error:#}")))
 }
@@ -61,7 +61,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 }
 
 /// What A and B did.
-pub fn both(case: &'static Case) -> [Result<Seen, String>; 2] {
+pub fn both(case: &'static Case) -> [Result<Reaction, String>; 2] {
     let Field { targets, waited } = &*FIELD;
     if !case.waits() {
         return block_on(attack_both(case, &targets[case.name]));

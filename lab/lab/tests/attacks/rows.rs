@@ -1,6 +1,6 @@
 //! The table, a test a line.
 
-use lab::attacks::{table, told};
+use lab::attacks::{describe, table};
 
 use super::field::both;
 
@@ -9,7 +9,7 @@ fn is_as_the_contract_says(name: &str) {
     let case = table::find(name).unwrap();
     for (who, seen) in ["A", "B"].into_iter().zip(both(case)) {
         let seen = seen.unwrap_or_else(|error| panic!("{name}, {who}: {error}"));
-        assert_eq!(case.expected.unmet(&seen), None, "{name}, {who}: {}", told(&seen));
+        assert_eq!(case.expected.unmet(&seen), None, "{name}, {who}: {}", describe(&seen));
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use lab::raw::{Fate, Manners, Plain};
+use lab::raw::{ConnectionConfig, Fate, Plain};
 
 use crate::support::{PATIENCE, fate, fates, on_each};
 
 #[tokio::test]
 async fn a_call_in_flight_is_finished() {
     on_each(&[], async |process| {
-        let call = process.call(Manners::GOOD, "sleep-1").await;
+        let call = process.call(ConnectionConfig::DEFAULT, "sleep-1").await;
         process.signal();
         let (fate, answered) = fate(call).await;
         assert_eq!(fate, Fate::Whole);
@@ -22,10 +22,10 @@ async fn a_call_in_flight_is_finished() {
 async fn calls_that_are_only_in_the_sockets_and_the_accept_queue_are_finished() {
     on_each(&[], async |process| {
         let name = process.child.name();
-        let mut known = process.call(Manners::GOOD, "sleep-0").await;
+        let mut known = process.call(ConnectionConfig::DEFAULT, "sleep-0").await;
         known.answered().await.unwrap();
         let (mut new, mut plain) =
-            (process.caller(Manners::GOOD).await, Plain::connect(process.address()).await.unwrap());
+            (process.caller(ConnectionConfig::DEFAULT).await, Plain::connect(process.address()).await.unwrap());
         for caller in [&mut known, &mut new] {
             for number in 0..20 {
                 caller.call(name, &number.to_string(), &[("rpc-behavior", "sleep-100ms")]).await.unwrap();
@@ -72,7 +72,7 @@ async fn a_call_over_http1_is_finished_and_says_that_no_other_follows() {
         let mut plain = Plain::connect(process.address()).await.unwrap();
         plain.ask(process.child.name(), "hello", "sleep-1").await.unwrap();
         // Answered on another connection of the same worker, or not at all: the call above has been taken by then or is queued.
-        process.call(Manners::GOOD, "sleep-0").await.answered().await.unwrap();
+        process.call(ConnectionConfig::DEFAULT, "sleep-0").await.answered().await.unwrap();
         process.signal();
         let answer = plain.answer().await.unwrap();
         assert!(answer.is_echo("hello") && answer.says_close(), "{answer:?}");
@@ -85,7 +85,7 @@ async fn a_call_over_http1_is_finished_and_says_that_no_other_follows() {
 #[tokio::test]
 async fn a_call_after_the_last_goaway_is_never_looked_at() {
     on_each(&[], async |process| {
-        let mut caller = process.call(Manners::GOOD, "sleep-1").await;
+        let mut caller = process.call(ConnectionConfig::DEFAULT, "sleep-1").await;
         process.signal();
         while !caller.is_told_to_go() {
             caller.next().await.unwrap().unwrap();
@@ -104,7 +104,8 @@ async fn a_call_after_the_last_goaway_is_never_looked_at() {
 #[tokio::test]
 async fn a_slow_reader_gets_its_whole_answer() {
     on_each(&[], async |process| {
-        let slowly = Manners { window: 2048, pause: Some(Duration::from_millis(100)), ..Manners::GOOD };
+        let slowly =
+            ConnectionConfig { window: 2048, pause: Some(Duration::from_millis(100)), ..ConnectionConfig::DEFAULT };
         let mut slow = process.caller(slowly).await;
         // Its handler is done in the drain; then 16 KiB come by 2 KiB and 100 ms, three times the 250 ms without a call.
         slow.call(process.child.name(), &"long".repeat(4096), &[("rpc-behavior", "sleep-300ms")]).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lab::raw::{Fate, Manners};
+use lab::raw::{ConnectionConfig, Fate};
 
 use crate::support::{IDLE, SLACK, fate, on_each};
 
@@ -17,7 +17,7 @@ fn is_the_drain_timeout(signalled: Instant, exited: Instant) {
 #[tokio::test]
 async fn a_call_longer_than_the_drain_timeout_is_cut() {
     on_each(&["--drain-timeout", "1s"], async |process| {
-        let call = process.call(Manners::GOOD, "keep-open").await;
+        let call = process.call(ConnectionConfig::DEFAULT, "keep-open").await;
         let signalled = process.signal();
         assert!(matches!(fate(call).await.0, Fate::Lost(_)));
         is_the_drain_timeout(signalled, process.exits(1).await);
@@ -28,7 +28,8 @@ async fn a_call_longer_than_the_drain_timeout_is_cut() {
 #[tokio::test]
 async fn a_reader_that_never_reads_is_cut() {
     on_each(&["--drain-timeout", "1s"], async |process| {
-        let mut reader = process.caller(Manners { window: 1024, pause: None, ..Manners::GOOD }).await;
+        let mut reader =
+            process.caller(ConnectionConfig { window: 1024, pause: None, ..ConnectionConfig::DEFAULT }).await;
         reader.call(process.child.name(), &"long".repeat(4096), &[]).await.unwrap();
         reader.heard().await.unwrap();
         let signalled = process.signal();
@@ -41,7 +42,7 @@ async fn a_reader_that_never_reads_is_cut() {
 #[tokio::test]
 async fn a_second_signal_cuts_at_once() {
     on_each(&[], async |mut process| {
-        let call = process.call(Manners::GOOD, "keep-open").await;
+        let call = process.call(ConnectionConfig::DEFAULT, "keep-open").await;
         process.signal();
         process.drains().await;
         let again = process.signal();

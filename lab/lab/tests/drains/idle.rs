@@ -5,7 +5,7 @@ use std::time::Duration;
 use hostile_peer::frame::PREFACE;
 use lab::{
     http::{self, Ask},
-    raw::{Manners, Plain, closed},
+    raw::{ConnectionConfig, Plain, closed},
     watch::Watch,
 };
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
@@ -15,7 +15,7 @@ use crate::support::{IDLE, PATIENCE, SLACK, on_each};
 #[tokio::test]
 async fn idle_connections_are_closed() {
     on_each(&[], async |process| {
-        let mut http2 = process.call(Manners::GOOD, "sleep-0").await;
+        let mut http2 = process.call(ConnectionConfig::DEFAULT, "sleep-0").await;
         http2.answered().await.unwrap();
         let mut http1 = Plain::connect(process.address()).await.unwrap();
         http1.ask(process.child.name(), "hello", "").await.unwrap();
@@ -34,7 +34,7 @@ async fn an_open_watch_is_told_and_ended() {
     on_each(&[], async |process| {
         let watch = Watch::open(process.address()).await.unwrap();
         let signalled = process.signal();
-        let told = watch.told().await;
+        let told = watch.end().await;
         assert!(told.is_drained(), "{told:?}");
         process.exits_soon_after(signalled).await;
     })
@@ -64,7 +64,7 @@ async fn peers_that_say_nothing_or_not_enough_are_closed() {
 #[tokio::test]
 async fn a_peer_that_answers_no_ping_goes_250_ms_after_its_last_call() {
     on_each(&[], async |process| {
-        let deaf = process.call(Manners::DEAF, "sleep-1").await;
+        let deaf = process.call(ConnectionConfig::WITHOUT_PING_ACKS, "sleep-1").await;
         let signalled = process.signal();
         let ended = deaf.ended(PATIENCE).await;
         let answered = ended.last_answer().unwrap();
@@ -80,7 +80,7 @@ async fn a_peer_that_answers_no_ping_goes_250_ms_after_its_last_call() {
 #[tokio::test]
 async fn new_connections_are_refused() {
     on_each(&[], async |mut process| {
-        let call = process.call(Manners::GOOD, "sleep-1").await;
+        let call = process.call(ConnectionConfig::DEFAULT, "sleep-1").await;
         process.signal();
         process.drains().await;
         // The listener goes right after that line; the queue may still take a connection, but nobody serves it.
@@ -104,13 +104,13 @@ async fn a_lame_duck_says_not_serving_and_still_serves() {
         let watch = Watch::open(process.address()).await.unwrap();
         let signalled = process.signal();
         process.drains().await;
-        let told = watch.told().await;
+        let told = watch.end().await;
         assert!(told.is_drained() && told.end.unwrap().1 - signalled < LAME_DUCK, "{told:?}");
         let health = http::ask(process.address(), &Ask::get("/health")).await.unwrap();
         assert_eq!((health.status, health.body.as_str()), (503, r#"{"status":"not_serving"}"#));
         let line = process.logs("endpoint=/health").await;
         assert!(line.contains(" code=OK http=503 "), "{line}");
-        let mut newcomer = process.call(Manners::GOOD, "sleep-0").await;
+        let mut newcomer = process.call(ConnectionConfig::DEFAULT, "sleep-0").await;
         newcomer.answered().await.unwrap();
         assert!(!newcomer.is_told_to_go());
         let ended = newcomer.ended(PATIENCE).await;

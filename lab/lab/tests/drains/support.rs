@@ -10,7 +10,7 @@ use lab::{
     child::{Child, line_with},
     http::{self, Ask},
     program::Program,
-    raw::{Caller, Ended, Fate, Manners},
+    raw::{ConnectionConfig, Ended, Fate, RawConnection},
 };
 use tokio::sync::broadcast::Receiver;
 
@@ -61,13 +61,13 @@ impl Process {
     }
 
     /// A caller with a connection.
-    pub async fn caller(&self, manners: Manners) -> Caller {
-        Caller::connect(self.address(), manners).await.unwrap()
+    pub async fn caller(&self, config: ConnectionConfig) -> RawConnection {
+        RawConnection::connect(self.address(), config).await.unwrap()
     }
 
     /// A caller whose call the process has read, and is to behave so.
-    pub async fn call(&self, manners: Manners, behavior: &str) -> Caller {
-        let mut caller = self.caller(manners).await;
+    pub async fn call(&self, config: ConnectionConfig, behavior: &str) -> RawConnection {
+        let mut caller = self.caller(config).await;
         caller.call(self.child.name(), "hello", &[("rpc-behavior", behavior)]).await.unwrap();
         caller.heard().await.unwrap();
         caller
@@ -110,7 +110,7 @@ impl Process {
 }
 
 /// What became of the only call on a connection, and when, if it was answered.
-pub async fn fate(caller: Caller) -> (Fate, Option<Instant>) {
+pub async fn fate(caller: RawConnection) -> (Fate, Option<Instant>) {
     let ended = caller.ended(PATIENCE).await;
     (fates(&ended).pop().unwrap(), ended.last_answer())
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hostile_peer::{Behaviour, examples};
+use hostile_peer::{Behavior, examples};
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
 /// Everything about one seed but the jitter of the backoff, which has a generator of its own.
@@ -16,7 +16,7 @@ pub struct Plan {
 /// A while in which peer and network behave in one way.
 #[derive(Debug)]
 pub struct Phase {
-    pub behaviour: Behaviour,
+    pub behavior: Behavior,
     pub path: Path,
     pub shots: Vec<Shot>,
     /// The next phase begins so long after the last call has begun; without it, once all have ended.
@@ -112,21 +112,21 @@ impl Phase {
         let long = random.random_bool(0.04);
         let path = if long { Path::Refused } else { Path::draw(random) };
         let clear = matches!(path, Path::Clear);
-        let behaviour = if random.random_bool(if clear { 0.1 } else { 0.6 }) { healthy() } else { misbehaved(random) };
+        let behavior = if random.random_bool(if clear { 0.1 } else { 0.6 }) { healthy() } else { misbehaved(random) };
         let shots = match long {
             true => (0..24).map(|_| Shot { waits: true, after: ms(3000), ..Shot::draw(random) }).collect(),
             false => (0..random.random_range(1..=4)).map(|_| Shot::draw(random)).collect(),
         };
         let leave_after = random.random_bool(0.25).then(|| ms(random.random_range(0..1500)));
-        Phase { behaviour, path, shots, leave_after }
+        Phase { behavior, path, shots, leave_after }
     }
 }
 
-pub fn healthy() -> Behaviour {
+pub fn healthy() -> Behavior {
     "echo".parse().unwrap()
 }
 
-fn misbehaved(random: &mut StdRng) -> Behaviour {
+fn misbehaved(random: &mut StdRng) -> Behavior {
     match random.random_range(0..20) {
         0 | 1 => format!("slow-{}ms", random.random_range(1..3000)).parse().unwrap(),
         2 => format!("flap-{}", random.random_range(1..4)).parse().unwrap(),
@@ -135,7 +135,7 @@ fn misbehaved(random: &mut StdRng) -> Behaviour {
             let (row, _) = hostile_peer::list().collect::<Vec<_>>().choose(random).copied().unwrap();
             let start = row.split('<').next().unwrap();
             let end = row.rsplit('>').next().unwrap();
-            let fits = |it: &Behaviour| it.name() == row || row.contains('<') && it.name().starts_with(start);
+            let fits = |it: &Behavior| it.name() == row || row.contains('<') && it.name().starts_with(start);
             let of_row: Vec<_> = examples().into_iter().filter(|it| fits(it) && it.name().ends_with(end)).collect();
             of_row.choose(random).unwrap().clone()
         }

@@ -79,12 +79,12 @@ impl Net {
     }
 
     pub fn enter(&self, phase: &Phase) {
-        self.tell(&format!("{}, {:?}", phase.behaviour.name(), phase.path));
-        self.role.behave(phase.behaviour.clone());
+        self.tell(&format!("{}, {:?}", phase.behavior.name(), phase.path));
+        self.role.behave(phase.behavior.clone());
         let mut inner = self.lock();
         inner.end_phase();
-        inner.mute = phase.behaviour.name() == "half-frame-then-stall";
-        inner.begin_span(allowed::of_behaviour(phase.behaviour.name()), None);
+        inner.mute = phase.behavior.name() == "half-frame-then-stall";
+        inner.begin_span(allowed::of_behaviour(phase.behavior.name()), None);
         inner.path = phase.path;
         inner.begin_span(allowed::of_path(phase.path), None);
         if let Path::Bytes(bytes @ Bytes { at_once: true, .. }) | Path::ThisOne(bytes) = phase.path {
@@ -131,7 +131,7 @@ impl Net {
 
     /// Counts a connect, and tells what it meets.
     fn dialled(&self) -> Path {
-        let name = self.role.behaviour().name().to_owned();
+        let name = self.role.behavior().name().to_owned();
         let mut inner = self.lock();
         inner.dials.push(Instant::now());
         assert!(inner.dials.len() < TOO_MANY_DIALS, "connects without a pause");
@@ -159,7 +159,7 @@ impl Net {
         let (wire, cable) = Wire::new(io);
         let mut inner = self.lock();
         let brief = matches!(path, Path::Brief(_));
-        cable.lock().spoilt = brief || self.role.behaviour().name() == "streams-0";
+        cable.lock().spoilt = brief || self.role.behavior().name() == "streams-0";
         if brief {
             inner.begin_span(allowed::ENDS, Some(cable.clone()));
         }

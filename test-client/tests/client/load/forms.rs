@@ -94,8 +94,8 @@ fn is_not_content_with_a_test_that_saw_nothing() {
 }
 
 /// Presses Ctrl-C once the peer has had a hundred calls.
-fn interrupted(behaviour: &str, flags: &[&str]) -> Value {
-    let peer = hostile_peer::Peer::start(behaviour).unwrap();
+fn interrupted(behavior: &str, flags: &[&str]) -> Value {
+    let peer = hostile_peer::Peer::start(behavior).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_test-client"));
     command.args(["load", "--target", "echo", "--service-a", &peer.url(), "--duration", "10m", "--warmup", "0s"]);
     command.args(["--timeout", "1m", "--output", "json"]).args(flags).stdout(Stdio::piped()).stderr(Stdio::piped());

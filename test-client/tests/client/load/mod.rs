@@ -108,7 +108,8 @@ fn replaces_a_connection_that_was_lost() {
     // Slower than the shortest life that a connection must have had to be replaced at once.
     let report = report(&url, &["--rate", "250", "--requests", "500", "--connections", "1"]);
     adds_up(&report);
-    let (ok, errors) = (report["ok"].as_u64().unwrap(), report["errors"].as_u64().unwrap());
+    let ok = report["ok"].as_u64().unwrap();
+    let errors = report["errors"].as_u64().unwrap();
     assert!(ok >= 250 && errors >= 4, "{report}");
     for outcome in report["outcomes"].as_array().unwrap().iter().skip(1) {
         assert_eq!((&outcome["code"], &outcome["hop"]), (&"UNAVAILABLE".into(), &"test-client".into()), "{report}");
@@ -117,8 +118,8 @@ fn replaces_a_connection_that_was_lost() {
 
 #[test]
 fn ends_calls_at_their_deadline_and_loses_none() {
-    for behaviour in ["slow-60000ms", "headers-then-stall"] {
-        let peer = hostile_peer::Peer::start(behaviour).unwrap();
+    for behavior in ["slow-60000ms", "headers-then-stall"] {
+        let peer = hostile_peer::Peer::start(behavior).unwrap();
         let report = report(&peer.url(), &["--rate", "100", "--requests", "20", "--timeout", "100ms"]);
         adds_up(&report);
         let outcome = &report["outcomes"][0];

@@ -30,11 +30,15 @@ fn stalls_once(url: &str, bytes: usize) -> String {
     let (reached, stall) = std::sync::mpsc::channel();
     thread::spawn(move || {
         for client in listener.incoming() {
-            let (client, service) = (client.unwrap(), TcpStream::connect(&service).unwrap());
+            let client = client.unwrap();
+            let service = TcpStream::connect(&service).unwrap();
             // What is sent on must not wait for what comes next.
             [&client, &service].into_iter().for_each(|stream| stream.set_nodelay(true).unwrap());
-            let (back, forth) = (service.try_clone().unwrap(), client.try_clone().unwrap());
-            let (open, reached, gate) = (open.clone(), reached.clone(), open.clone());
+            let back = service.try_clone().unwrap();
+            let forth = client.try_clone().unwrap();
+            let open = open.clone();
+            let reached = reached.clone();
+            let gate = open.clone();
             thread::spawn(move || copy(back, forth, &gate, |_| {}));
             let mut left = bytes;
             let count = move |n| {

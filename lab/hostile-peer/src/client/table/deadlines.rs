@@ -1,7 +1,10 @@
 //! `grpc-timeout` as no client should write it, and deadlines that have passed.
 
-use super::{Row, ask, request::Request, row};
-use crate::client::{Target, step::Script};
+use super::{
+    parts::{Row, ask, row},
+    request::Request,
+};
+use crate::client::{step::Script, target::Target};
 
 pub(super) const ROWS: &[Row] = &[
     row("timeout-abc", "grpc-timeout: abc", |t, _| within(t, "abc")),

@@ -4,26 +4,27 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use super::{Row, greet, request::Request, row};
+use super::{
+    parts::{Row, frame, greet, row},
+    request::Request,
+};
 use crate::{
     client::{
-        Target,
         step::{Flood, Script, Step},
+        target::Target,
     },
     frame::{
-        CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE, PING, PRIORITY, RST_STREAM,
+        CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE, PING, PRIORITY, RST_STREAM,
         SETTINGS, WINDOW_UPDATE, put, put_settings,
     },
 };
 
-/// A server that has not had enough after so many never will.
+/// How many parts a flood has at the most: a server that has taken that many has no bound on them.
 const MOST: u32 = 100_000;
-
-const CANCEL: [u8; 4] = 8_u32.to_be_bytes();
 
 pub(super) const ROWS: &[Row] = &[
     row("rapid-reset", "calls that are cancelled at once (CVE-2023-44487)", |t, _| {
-        calls(t, |stream, out| put(out, RST_STREAM, 0, stream, &CANCEL))
+        calls(t, |stream, out| put(out, RST_STREAM, 0, stream, &CANCEL.to_be_bytes()))
     }),
     row(
         "made-you-reset-window",
@@ -104,6 +105,6 @@ fn begun(target: &Target, end: u8, wrong: impl Fn(u32, &mut BytesMut) + Send + S
 }
 
 fn headers_and(target: &Target, part: &'static [u8]) -> Script {
-    let open = super::frame(HEADERS, END_STREAM, 1, &Request::grpc(target).block());
+    let open = frame(HEADERS, END_STREAM, 1, &Request::grpc(target).block());
     after(open, move |_, out| put(out, CONTINUATION, 0, 1, part))
 }

@@ -1,9 +1,9 @@
 //! Plain requests over HTTP/1.1 that RFC 9112 does not allow, or that ask for what there is not.
 
-use super::{Row, ask_http1, get, get_with, row};
+use super::parts::{Row, ask_http1, get, get_with, row};
 use crate::client::{
-    Target,
     step::{Script, Watch},
+    target::Target,
 };
 
 pub(super) const ROWS: &[Row] = &[

@@ -1,6 +1,9 @@
 //! Plain requests over HTTP/2 that ask for what there is not, or that RFC 9113 calls malformed.
 
-use super::{Row, ask, request::Request, row};
+use super::{
+    parts::{Row, ask, row},
+    request::Request,
+};
 
 pub(super) const ROWS: &[Row] = &[
     row("http2-unknown-path", "GET of a path that there is not", |t, _| ask(&Request::get(t, "/no-such-path"))),

@@ -1,11 +1,13 @@
 //! Bodies that are not one message.
 
 use super::{
-    Row, ask,
+    parts::{Row, ask, row},
     request::{HELLO, Request},
-    row,
 };
-use crate::client::{Target, step::Script};
+use crate::{
+    client::{step::Script, target::Target},
+    frame::put_message_head,
+};
 
 pub(super) const ROWS: &[Row] = &[
     row("no-message", "a unary call without a message", |t, _| with(t, b"")),
@@ -33,7 +35,9 @@ fn with(target: &Target, body: &[u8]) -> Script {
 }
 
 fn announce(target: &Target, length: u32) -> Script {
-    ask(&Request::grpc(target).body(&[&[0], &length.to_be_bytes()[..]].concat()).unfinished())
+    let mut head = Vec::new();
+    put_message_head(&mut head, 0, length as usize);
+    ask(&Request::grpc(target).body(&head).unfinished())
 }
 
 fn half(target: &Target) -> Request {

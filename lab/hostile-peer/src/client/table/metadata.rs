@@ -1,14 +1,13 @@
 //! More metadata than a server should take.
 
 use super::{
-    Row, ask, frame, greet_and_say,
+    parts::{Row, ask, frame, greet_and_say, row},
     request::{HELLO, Request},
-    row,
 };
 use crate::{
     client::{
-        Target,
         step::{Next, Script},
+        target::Target,
     },
     frame::{DATA, END_HEADERS, END_STREAM, HEADERS},
 };

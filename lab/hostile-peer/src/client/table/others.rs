@@ -1,9 +1,12 @@
 //! Streams and connections that crowd others out.
 
-use super::{Row, frame, greet_and_say, request::Request, row};
+use super::{
+    parts::{Row, frame, greet_and_say, row},
+    request::Request,
+};
 use crate::{
     client::step::{Next, Script, Step, Watch},
-    frame::RST_STREAM,
+    frame::{CANCEL, RST_STREAM},
 };
 
 /// As many as an HTTP/2 server must let in at least, and ten times that.
@@ -16,7 +19,7 @@ pub(super) const ROWS: &[Row] = &[
     row("too-many-streams", "1,000 calls at once without an end; then the first 100 are cancelled", |t, _| {
         let call = Request::grpc(t).body(b"").unfinished();
         let calls = (0..STREAMS).flat_map(|n| call.frames(2 * n + 1)).collect();
-        let cancels = (0..LET_IN).flat_map(|n| frame(RST_STREAM, 0, 2 * n + 1, &[0, 0, 0, 8])).collect();
+        let cancels = (0..LET_IN).flat_map(|n| frame(RST_STREAM, 0, 2 * n + 1, &CANCEL.to_be_bytes())).collect();
         let steps = greet_and_say(calls).chain([Step::Say(cancels)]);
         Script { watch: Watch::Answer(LAST), next: Next::Grpc, ..Script::until_end(steps) }
     }),

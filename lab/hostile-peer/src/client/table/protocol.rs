@@ -1,10 +1,13 @@
 //! Frames that RFC 9113 forbids: each ends the connection, with the reason in GOAWAY, or should.
 
-use super::{Row, frame, greet_and_say, greeting_with, request::Request, row};
+use super::{
+    parts::{Row, frame, greet_and_say, greeting_with, row},
+    request::Request,
+};
 use crate::{
     client::{
-        Target,
         step::{Script, Step},
+        target::Target,
     },
     frame::{
         CONTINUATION, DATA, ENABLE_PUSH, END_HEADERS, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE,
@@ -79,7 +82,7 @@ fn headers(target: &Target, stream: u32) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::greeting, *};
+    use super::{super::parts::greeting, *};
 
     #[test]
     fn greets_before_it_breaks_anything() {

@@ -1,9 +1,9 @@
-//! A request over HTTP/2, as it should be until somebody changes it.
+//! A request over HTTP/2, as it should be until a row changes it.
 
 use std::borrow::Cow;
 
 use crate::{
-    client::Target,
+    client::target::Target,
     frame::{self, Fields},
 };
 

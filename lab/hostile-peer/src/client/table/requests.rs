@@ -1,9 +1,8 @@
 //! Calls of something that is not there, or in a way that is not gRPC's.
 
 use super::{
-    Row, ask,
+    parts::{FIRST_STATUS, Row, ask, row},
     request::{HELLO, Request},
-    row,
 };
 use crate::client::step::{Next, Script, Step};
 
@@ -42,7 +41,7 @@ pub(super) const ROWS: &[Row] =
             ask(&Request::post(t, "/grpc.health.v1.Health/Check").body(NOBODY))
         }),
         row("health-watch-unknown", "watches the health of a service that there is not", |t, _| {
-            ask(&Request::post(t, "/grpc.health.v1.Health/Watch").body(NOBODY)).watching(super::FIRST_STATUS)
+            ask(&Request::post(t, "/grpc.health.v1.Health/Watch").body(NOBODY)).watching(FIRST_STATUS)
         }),
     ];
 

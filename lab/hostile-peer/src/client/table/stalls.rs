@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Row, frame, get, get_with, greet, greeting, greeting_with, request::Request, row};
+use super::{
+    parts::{Row, frame, get, get_with, greet, greeting, greeting_with, row},
+    request::Request,
+};
 use crate::{
     client::{
-        Target,
         step::{Next, Script, Step, Watch},
+        target::Target,
     },
     frame::{DATA, HEADERS, INITIAL_WINDOW_SIZE, PING, PREFACE, WINDOW_UPDATE},
 };
@@ -72,7 +75,7 @@ pub(super) const ROWS: &[Row] = &[
     }),
 ];
 
-/// A PING that nobody waits for.
+/// A PING whose answer is not waited for.
 const PINGED: &[u8] = &[0, 0, 8, PING, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
 
 fn mute_after_greeting(steps: impl IntoIterator<Item = Step>) -> Script {

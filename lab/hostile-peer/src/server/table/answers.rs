@@ -2,7 +2,7 @@
 
 use Step::{Close, Data, GoAway, HalfFrame, Reset, ResetStream, Stall, Wait};
 
-use super::{Row, answer, answer_then, headers, row};
+use super::parts::{Row, answer, answer_then, headers, row};
 use crate::server::step::{
     Body::{Echo, HalfEcho},
     Last::{ThisCall, Zero},

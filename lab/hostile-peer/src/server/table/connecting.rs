@@ -1,6 +1,6 @@
 //! What happens before a client is connected: there is no HTTP/2 yet, or only its first frame.
 
-use super::{Row, row};
+use super::parts::{Row, row};
 use crate::server::step::{Door, Greet, Opening, Script, Step, at_the_door, on_connect};
 
 /// Looks random, and is no frame: read as one, its first is four times as long as any may be.

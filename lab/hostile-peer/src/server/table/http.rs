@@ -2,7 +2,7 @@
 
 use Step::{Data, Headers, LastData, Trailers};
 
-use super::{Row, fields, ok, row, trailers};
+use super::parts::{Row, fields, ok, row, trailers};
 use crate::{
     frame::Fields,
     server::step::{

@@ -3,7 +3,7 @@
 use Body::{Echo, Flagged, Message, Overstated, Raw};
 use Step::{Data, Drip, Stall};
 
-use super::{Row, headers, headers_with, ok, row};
+use super::parts::{Row, headers, headers_with, ok, row};
 use crate::server::step::{Body, Script, Step, on_call};
 
 /// Between two messages, or two parts of one, that never end.

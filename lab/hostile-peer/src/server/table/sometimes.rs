@@ -2,7 +2,7 @@
 
 use Step::{Close, Wait};
 
-use super::{Row, answer, row};
+use super::parts::{Row, answer, row};
 use crate::server::step::{Script, Step, Which, on_call};
 
 pub(super) const ROWS: &[Row] = &[

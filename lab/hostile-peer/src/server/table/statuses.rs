@@ -2,7 +2,7 @@
 
 use Step::{Data, Headers, LastData, Trailers};
 
-use super::{Row, answer, fields, headers, row, trailers, trailers_only, unavailable};
+use super::parts::{Row, answer, fields, headers, row, trailers, trailers_only, unavailable};
 use crate::server::step::{Body::Echo, Script, Step, Which, on_call};
 
 pub(super) const ROWS: &[Row] = &[

@@ -28,7 +28,7 @@ async fn comes_back(stage: &mut Stage) -> anyhow::Result<()> {
     // Row 12: the longest pause is a second and 20 %, then comes the connect.
     let soon = expect(["OK from every worker of B"]).within(1500);
     let came = stage.pair.recovered().await;
-    let facts = |took| Facts { told: vec!["OK from every worker of B".into()], more: Vec::new(), took };
+    let facts = |took| Facts { always: vec!["OK from every worker of B".into()], more: Vec::new(), took };
     stage.report.result(&soon, came.map(facts));
     Ok(())
 }

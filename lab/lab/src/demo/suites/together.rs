@@ -57,12 +57,12 @@ async fn a_ends_among_them(stage: &mut Stage) -> anyhow::Result<()> {
 
 fn facts(outcome: Outcome) -> Facts {
     let own = format!("{} of {} got their own text", outcome.own_text, crate::crowd::CROWD);
-    Facts { told: [Some(own), outcome.failure].into_iter().flatten().collect(), more: Vec::new(), took: outcome.took }
+    Facts { always: [Some(own), outcome.failure].into_iter().flatten().collect(), more: Vec::new(), took: outcome.took }
 }
 
 fn drained(outcome: Outcome, in_flight: Option<String>, status: ExitStatus) -> Facts {
     let exit = status.code().map_or_else(|| status.to_string(), |code| format!("exit {code}"));
     let mut facts = facts(outcome);
-    facts.told.extend(in_flight.into_iter().chain([exit]));
+    facts.always.extend(in_flight.into_iter().chain([exit]));
     facts
 }

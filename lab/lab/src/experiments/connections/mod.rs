@@ -1,14 +1,14 @@
 //! Thousands of connections: what they cost, how soon those are gone that never get on, and what other callers notice.
 
 mod calls;
+mod cost;
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use futures_util::future::join_all;
 use hostile_peer::frame;
 use rustix::process::{Resource, getrlimit, setrlimit};
-use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet, time::sleep};
+use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet};
 
 use super::{
     load::{self, Loop},
@@ -18,21 +18,20 @@ use crate::{
     child::Child,
     print::print,
     program::{Program, STOCK_TONIC},
-    raw::{Caller, Manners, closed, opening},
-    usage::{descriptors, memory_kb, peak_memory_kb},
+    raw::{ConnectionConfig, RawConnection, closed, opening},
 };
+use cost::{OWN_DESCRIPTORS, left, tell};
 
 /// Connects at the same time; the services' queue holds 1024.
 const AT_ONCE: usize = 100;
-/// Descriptors that a process has at most for itself.
-const OWN: usize = 40;
 /// What they may cost.
 const STREAMS_KB: u64 = 40 * 1024;
 /// The contract: who does not get on is gone within 10 s. And what two busy cores and timers of a second add.
 const GONE: Duration = Duration::from_millis(10_000 + 1000);
 /// The normal traffic.
 const RATE: u32 = 500;
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a load may take.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// So many idle connections, and a quarter of it that never get on. True if memory and time are as they must be.
 pub async fn run(program: &Program, idle: usize) -> anyhow::Result<bool> {
@@ -55,7 +54,7 @@ fn within_the_limit(wanted: usize) -> anyhow::Result<usize> {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum })?;
     let room = limit.maximum.map_or(usize::MAX, |maximum| usize::try_from(maximum).unwrap_or(usize::MAX));
-    let fits = room.saturating_sub(OWN).min(wanted);
+    let fits = room.saturating_sub(OWN_DESCRIPTORS).min(wanted);
     if fits < wanted {
         print(&format!("{fits} connections instead of {wanted}: this system allows {room} descriptors a process\n"));
     }
@@ -63,16 +62,8 @@ fn within_the_limit(wanted: usize) -> anyhow::Result<usize> {
 }
 
 async fn start_b(program: &Program, whose: &'static str, a: &Child) -> anyhow::Result<Child> {
-    let flags = ["--listen", "127.0.0.1:0", "--service-a", &a.url()];
-    Child::start(program, whose, &flags).await
-}
-
-fn tell(what: &str, b: &Child) -> anyhow::Result<()> {
-    let pid = b.pid().context("B has ended")?;
-    #[expect(clippy::cast_precision_loss, reason = "a figure")]
-    let [now, peak] = [memory_kb(pid)?, peak_memory_kb(pid)?].map(|kb| kb as f64 / 1024.0);
-    print(&format!("  {what:58} {now:>7.1} MiB  peak {peak:>7.1}\n"));
-    Ok(())
+    let flags = ["--service-a", &a.url()];
+    Child::start_on_free_port(program, whose, &flags).await
 }
 
 /// So many connections, each opened so.
@@ -88,7 +79,7 @@ async fn connect<T>(count: usize, open: impl AsyncFn(usize) -> anyhow::Result<T>
 async fn idle_ones(b: &Child, count: usize) -> anyhow::Result<()> {
     tell("at start", b)?;
     let connections = connect(count, async |_| {
-        let mut caller = Caller::connect(b.address(), Manners::GOOD).await?;
+        let mut caller = RawConnection::connect(b.address(), ConnectionConfig::DEFAULT).await?;
         caller.heard().await.map(|()| caller)
     });
     let connections = connections.await?;
@@ -96,16 +87,6 @@ async fn idle_ones(b: &Child, count: usize) -> anyhow::Result<()> {
     drop(connections);
     left(b).await?;
     tell("after they have left", b)
-}
-
-/// Returns once B has closed what its peers have left.
-async fn left(b: &Child) -> anyhow::Result<()> {
-    let (pid, until) = (b.pid().context("B has ended")?, Instant::now() + PATIENCE);
-    while descriptors(pid)? > OWN {
-        anyhow::ensure!(Instant::now() < until, "B keeps connections that nobody has");
-        sleep(Duration::from_millis(10)).await;
-    }
-    Ok(())
 }
 
 /// What a connection says that never gets on.
@@ -123,7 +104,7 @@ fn beginning(number: usize) -> Vec<u8> {
 /// True if all are gone in time.
 async fn slow_ones(program: &Program, b: &Child, count: usize) -> anyhow::Result<bool> {
     let url = b.url();
-    let traffic = |seconds: u32| load::run(program, &url, Loop::Open(RATE), (RATE * seconds) as usize, PATIENCE);
+    let traffic = |seconds: u32| load::run(program, &url, Loop::Open(RATE), (RATE * seconds) as usize, LOAD_TIMEOUT);
     traffic(2).await?;
     let before = traffic(10).await?;
     let began = Instant::now();

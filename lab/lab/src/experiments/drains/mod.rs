@@ -1,42 +1,20 @@
 //! Signals, by the hundred: each to a process that has calls in flight and every kind of peer that could hold its exit back.
 
-mod company;
 mod newcomers;
+mod peers;
 mod round;
-mod seen;
+mod tally;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 
-use super::{Figures, replicas::start_a};
-use crate::{child::Child, print::print, program::Program};
-use round::{Round, play};
+use super::{figures::Figures, replicas::start_a};
+use crate::{print::print, program::Program};
+use round::{Kind, Round, play};
 
 /// Rounds at the same time: enough to be quick, few enough for the figures to be the services' own on two cores.
 const AT_ONCE: usize = 4;
-
-/// What is asked of a round.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Kind {
-    service: &'static str,
-    interrupt: bool,
-    /// 64 calls in flight and a slow reader, or no call at all.
-    calls: bool,
-}
-
-impl Kind {
-    /// A and B in turns, both signals in turns.
-    fn of(number: usize, calls: bool) -> Self {
-        let service = if number.is_multiple_of(2) { "service-a" } else { "service-b" };
-        Kind { service, interrupt: number / 2 % 2 == 1, calls }
-    }
-
-    fn name(self) -> String {
-        let signal = if self.interrupt { "SIGINT" } else { "SIGTERM" };
-        format!("{} {signal}, {}", self.service, if self.calls { "64 calls" } else { "no call" })
-    }
-}
 
 /// What came of all rounds of one kind.
 #[derive(Default)]
@@ -60,7 +38,8 @@ pub async fn run(program: &Program, rounds: usize) -> anyhow::Result<bool> {
             async move { (kind, play(program, kind, number, &a).await) }
         })
         .buffer_unordered(AT_ONCE);
-    let (mut sums, mut wrong) = (BTreeMap::<Kind, Sum>::new(), BTreeMap::<String, (usize, String)>::new());
+    let mut sums = BTreeMap::<Kind, Sum>::new();
+    let mut wrong = BTreeMap::<String, (usize, String)>::new();
     while let Some((kind, round)) = played.next().await {
         let round = round?;
         add(sums.entry(kind).or_default(), &round);
@@ -92,12 +71,4 @@ fn tell(sums: &mut BTreeMap<Kind, Sum>) {
         let counts = format!("{rounds:>6} {as_they_must:>11} {whole:>9} {unprocessed:>12} {lost:>5}");
         print(&format!("{:28} {counts}  {exits}\n", kind.name()));
     }
-}
-
-/// A process to be ended, with this much patience for its calls.
-async fn start(program: &Program, service: &'static str, a: &str, patience: Duration) -> anyhow::Result<Child> {
-    let patience = format!("{}ms", patience.as_millis());
-    let flags = ["--listen", "127.0.0.1:0", "--fault-injection", "--drain-timeout", &patience];
-    let to_a: &[&str] = if service == "service-b" { &["--service-a", a] } else { &[] };
-    Child::start(program, service, &[&flags, to_a].concat()).await
 }

@@ -4,16 +4,16 @@ use std::time::{Duration, Instant};
 
 use tokio::{task::JoinHandle, time::sleep};
 
-use super::{company::PATIENCE, seen::Seen};
+use super::{peers::DRAIN_END_TIMEOUT, tally::Tally};
 use crate::{
     child::Child,
-    raw::{Caller, Ended, Manners},
+    raw::{ConnectionConfig, Ended, RawConnection},
 };
 
 /// Between two calls of one caller: a load, and not the one that is asked about.
 const PACE: Duration = Duration::from_millis(2);
 
-/// Callers who go on calling until they are told not to: one on a connection of its own, one on a new one for each call.
+/// Callers who go on calling until a GOAWAY comes: one on a connection of its own, one on a new one for each call.
 pub struct Newcomers {
     steady: JoinHandle<Ended>,
     newly: JoinHandle<Vec<Ended>>,
@@ -21,23 +21,26 @@ pub struct Newcomers {
 
 impl Newcomers {
     pub fn start(service: &Child) -> Self {
-        let (name, at) = (service.name(), service.address());
+        let name = service.name();
+        let at = service.address();
         let steady = async move {
-            let Ok(mut caller) = Caller::connect(at, Manners::GOOD).await else { unreachable!("it listens") };
+            let Ok(mut caller) = RawConnection::connect(at, ConnectionConfig::DEFAULT).await else {
+                unreachable!("it listens")
+            };
             while !caller.is_told_to_go() && caller.call(name, "steady", &[]).await.is_ok() {
                 if !caller.read_for(PACE).await.unwrap_or_default() {
                     break;
                 }
             }
-            caller.ended(PATIENCE).await
+            caller.ended(DRAIN_END_TIMEOUT).await
         };
         let newly = async move {
             let mut all = Vec::new();
-            while let Ok(mut caller) = Caller::connect(at, Manners::GOOD).await {
+            while let Ok(mut caller) = RawConnection::connect(at, ConnectionConfig::DEFAULT).await {
                 if caller.call(name, "newly", &[]).await.is_ok() {
-                    // One that has its answer leaves; the others wait to be told.
-                    let patience = if caller.answered().await.is_ok() { Duration::ZERO } else { PATIENCE };
-                    all.push(caller.ended(patience).await);
+                    // One that has its answer leaves; the others wait for a GOAWAY.
+                    let within = if caller.answered().await.is_ok() { Duration::ZERO } else { DRAIN_END_TIMEOUT };
+                    all.push(caller.ended(within).await);
                 }
                 sleep(PACE).await;
             }
@@ -46,15 +49,15 @@ impl Newcomers {
         Newcomers { steady: tokio::spawn(steady), newly: tokio::spawn(newly) }
     }
 
-    pub async fn end(self, signalled: Instant) -> Seen {
-        let mut seen = Seen::new(signalled);
+    pub async fn end(self, signalled: Instant) -> Tally {
+        let mut tally = Tally::new(signalled);
         match tokio::join!(self.steady, self.newly) {
             (Ok(steady), Ok(newly)) => {
-                seen.calls_and_close("steady caller", &steady);
-                newly.iter().for_each(|ended| seen.calls("new connection", ended));
+                tally.calls_and_close("steady caller", &steady);
+                newly.iter().for_each(|ended| tally.calls("new connection", ended));
             }
-            _ => seen.wrong.push("a caller has panicked".into()),
+            _ => tally.wrong.push("a caller has panicked".into()),
         }
-        seen
+        tally
     }
 }

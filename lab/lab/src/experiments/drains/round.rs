@@ -6,24 +6,41 @@ use anyhow::Context as _;
 use tokio::{sync::broadcast::Receiver, time::sleep};
 
 use super::{
-    Kind,
-    company::{Crowd, Idle},
     newcomers::Newcomers,
-    seen::Seen,
-    start,
+    peers::{CallingPeers, IdlePeers},
+    tally::{Tally, idle_bound},
 };
 use crate::{
-    child::{Child, line_with},
+    child::{Child, EXIT_AFTER_LAST_CALL, line_with},
     http::{self, Ask},
     program::Program,
 };
 
-/// The service's patience in a drain; no call of a round takes as long.
+/// The service's `--drain-timeout`; no call of a round takes as long.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(4);
-/// The contract: idle connections, Watches and silent peers hold the exit back no longer, after the last call.
-const IDLE: Duration = Duration::from_millis(250);
-/// Several rounds share two cores, each with a process that starts.
-const SLACK: Duration = Duration::from_millis(250);
+
+/// What is asked of a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Kind {
+    service: &'static str,
+    interrupt: bool,
+    /// 64 calls in flight and a slow reader, or no call at all.
+    calls: bool,
+}
+
+impl Kind {
+    /// A and B in turns, both signals in turns.
+    pub fn of(number: usize, calls: bool) -> Self {
+        let service = if number.is_multiple_of(2) { "service-a" } else { "service-b" };
+        Kind { service, interrupt: number / 2 % 2 == 1, calls }
+    }
+
+    /// Such as `service-a SIGTERM, 64 calls`.
+    pub fn name(self) -> String {
+        let signal = if self.interrupt { "SIGINT" } else { "SIGTERM" };
+        format!("{} {signal}, {}", self.service, if self.calls { "64 calls" } else { "no call" })
+    }
+}
 
 /// What became of it.
 pub struct Round {
@@ -41,25 +58,33 @@ pub struct Round {
 
 /// Plays round `number` of a kind. Errors: it could not be set up.
 pub async fn play(program: &Program, kind: Kind, number: usize, a: &str) -> anyhow::Result<Round> {
-    let mut service = start(program, kind.service, a, DRAIN_TIMEOUT).await?;
+    let mut service = start(program, kind.service, a).await?;
     ready(&service).await?;
     let log = service.log_from_now();
-    let idle = Idle::gather(&service).await.context("idle peers")?;
-    let seen = if kind.calls {
-        let mut crowd = Crowd::gather(&service, number).await.context("calls")?;
+    let idle = IdlePeers::gather(&service).await.context("idle peers")?;
+    let tally = if kind.calls {
+        let mut calling = CallingPeers::gather(&service, number).await.context("calls")?;
         let newcomers = Newcomers::start(&service);
         // Anywhere in the course of the calls, the very beginning included.
         sleep(Duration::from_millis(number as u64 % 10 * 10)).await;
-        crowd.at_the_last_moment(&service).await?;
+        calling.at_the_last_moment(&service).await?;
         let signalled = signal(&service, kind)?;
-        let (idle, crowd, newcomers) =
-            tokio::join!(idle.ends(signalled), crowd.ends(signalled), newcomers.end(signalled));
-        idle.and(crowd).and(newcomers)
+        let (idle, calling, newcomers) =
+            tokio::join!(idle.ends(signalled), calling.ends(signalled), newcomers.end(signalled));
+        idle.and(calling).and(newcomers)
     } else {
         let signalled = signal(&service, kind)?;
         idle.ends(signalled).await
     };
-    judge(&mut service, log, seen).await
+    judge(&mut service, log, tally).await
+}
+
+/// A process to be ended.
+async fn start(program: &Program, service: &'static str, a: &str) -> anyhow::Result<Child> {
+    let timeout = format!("{}ms", DRAIN_TIMEOUT.as_millis());
+    let flags = ["--fault-injection", "--drain-timeout", &timeout];
+    let to_a: &[&str] = if service == "service-b" { &["--service-a", a] } else { &[] };
+    Child::start_on_free_port(program, service, &[&flags, to_a].concat()).await
 }
 
 /// Every worker of B is connected to A: a round is about the end, not about the beginning.
@@ -78,10 +103,10 @@ fn signal(service: &Child, kind: Kind) -> anyhow::Result<Instant> {
     if kind.interrupt { service.interrupt() } else { service.terminate() }.map(|()| now)
 }
 
-async fn judge(service: &mut Child, mut log: Receiver<String>, seen: Seen) -> anyhow::Result<Round> {
+async fn judge(service: &mut Child, mut log: Receiver<String>, tally: Tally) -> anyhow::Result<Round> {
     let code = service.exited().await?.code();
     let exited = Instant::now();
-    let Seen { signalled, last_answer, whole, unprocessed, lost, mut wrong } = seen;
+    let Tally { signalled, last_answer, whole, unprocessed, lost, mut wrong } = tally;
     let mut must = |held: bool, what: String| {
         if !held {
             wrong.push(what);
@@ -92,13 +117,11 @@ async fn judge(service: &mut Child, mut log: Receiver<String>, seen: Seen) -> an
     let drained = drained.unwrap_or_else(|error| error.to_string());
     must(drained.contains("calls_cut=0"), format!("the log says: {drained}"));
     let exit_after = exited.saturating_duration_since(last_answer);
-    must(exit_after <= IDLE + SLACK, format!("late exit: {} ms after the last answer", exit_after.as_millis()));
+    must(exit_after <= idle_bound(), format!("late exit: {} ms after the last answer", exit_after.as_millis()));
     let in_all = exited.saturating_duration_since(signalled);
-    must(in_all <= DRAIN_TIMEOUT + IDLE, format!("late exit: {} ms after the signal", in_all.as_millis()));
+    must(
+        in_all <= DRAIN_TIMEOUT + EXIT_AFTER_LAST_CALL,
+        format!("late exit: {} ms after the signal", in_all.as_millis()),
+    );
     Ok(Round { whole, unprocessed, lost, exit_after, wrong })
-}
-
-/// How soon an idle peer must be gone.
-pub fn idle_bound() -> Duration {
-    IDLE + SLACK
 }

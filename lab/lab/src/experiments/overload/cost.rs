@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     offer::Pace,
-    stage::{Service, Stage},
+    stage::{Service, Stage, headline},
 };
 use crate::{print::print, program::Program};
 
@@ -17,7 +17,7 @@ pub async fn run(program: &Program) -> anyhow::Result<()> {
     // `keep-open` holds the only place for as long as a call may last, so that all others are refused.
     let refuses = ["--max-concurrent-calls", "1", "--rpc-behavior", "keep-open"];
     for service in [Service::A, Service::B] {
-        super::headline(&format!("{service:?}: what a call costs"));
+        headline(&format!("{service:?}: what a call costs"));
         for (log, name) in [("warn", ""), ("info", ", log")] {
             let stage = Stage::start(program, service, &["--log", log]).await?;
             stage.show(&format!("echo{name}"), CALLERS, TIME).await?;

@@ -13,7 +13,7 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use crate::{child::value, experiments::figures::Figures, print::print, program::Program};
 use offer::{Outcome, Pace};
-use stage::{DEADLINE_MS, Service, Stage};
+use stage::{DEADLINE_MS, Service, Stage, headline};
 
 /// How much of it.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -26,21 +26,21 @@ pub struct Size {
 /// A limit of calls that is the bottleneck, for each call takes its time and next to no CPU.
 struct Limit {
     calls: usize,
-    behaviour: &'static str,
+    behavior: &'static str,
     /// Calls per second that this would be if timers were exact.
     nominal: f64,
     /// For how long each load lasts.
     time: Duration,
 }
 
-const FULL: Limit = Limit { calls: 64, behaviour: "sleep-10ms", nominal: 6_400.0, time: Duration::from_secs(5) };
-const SHORT: Limit = Limit { calls: 8, behaviour: "sleep-20ms", nominal: 400.0, time: Duration::from_secs(1) };
+const FULL: Limit = Limit { calls: 64, behavior: "sleep-10ms", nominal: 6_400.0, time: Duration::from_secs(5) };
+const SHORT: Limit = Limit { calls: 8, behavior: "sleep-20ms", nominal: 400.0, time: Duration::from_secs(1) };
 
-/// So many times what it can take, and the share of the peak that must still go well.
+/// How many times as many calls as it can take, and the share of the peak that must still go well.
 const TIMES: [(f64, f64); 3] = [(2.0, 0.95), (4.0, 0.90), (10.0, 0.90)];
 /// From headers read to answer written, p99 (contract, row 26).
 const REFUSAL_MS: f64 = 10.0;
-/// Latency is back so long after it ends.
+/// How long after an overload latency may take to be as before.
 const RECOVERY: Duration = Duration::from_secs(2);
 const A_SECOND: Duration = Duration::from_secs(1);
 
@@ -62,9 +62,9 @@ pub async fn run(program: &Program, size: Size) -> anyhow::Result<bool> {
 
 async fn at_the_limit(program: &Program, service: Service, limit: &Limit) -> anyhow::Result<bool> {
     let calls = limit.calls.to_string();
-    let flags = ["--max-concurrent-calls", &calls, "--rpc-behavior", limit.behaviour, "--log"];
+    let flags = ["--max-concurrent-calls", &calls, "--rpc-behavior", limit.behavior, "--log"];
     let stage = Stage::start(program, service, &[&flags[..], &["warn"]].concat()).await?;
-    headline(&format!("{service:?}: {calls} calls at a time, {} each", limit.behaviour));
+    headline(&format!("{service:?}: {calls} calls at a time, {} each", limit.behavior));
     let half = Pace::Open(limit.nominal / 2.0);
     let calm = stage.show("half of it", half, A_SECOND * 2).await?;
     let one_by_one = stage.show("one by one", Pace::Closed(limit.calls), limit.time).await?;
@@ -87,7 +87,8 @@ async fn at_the_limit(program: &Program, service: Service, limit: &Limit) -> any
 
 /// Goodput, deadlines, and that every call has an end.
 fn goes_on(over: &Outcome, expected: f64) -> bool {
-    let (goodput, last) = (over.goodput(), over.answered.percentile(1.0));
+    let goodput = over.goodput();
+    let last = over.answered.percentile(1.0);
     expect(goodput >= expected, &format!("{goodput:.0} calls/s go well, at least {expected:.0}"))
         & expect(last < DEADLINE_MS, &format!("the last of them after {last:.0} ms, before {DEADLINE_MS:.0}"))
         & expect(over.lost == 0, &format!("{} calls without an end", over.lost))
@@ -96,7 +97,8 @@ fn goes_on(over: &Outcome, expected: f64) -> bool {
 /// As many calls go well as did before, and latency is at most twice what it was, and the generator's own two milliseconds.
 fn is_as_before(before: &Outcome, after: &Outcome) -> bool {
     let [allowed, p99] = [before, after].map(|outcome| outcome.answered.percentile(0.99));
-    let (allowed, expected) = (2.0 * allowed + 2.0, 0.95 * before.goodput());
+    let allowed = 2.0 * allowed + 2.0;
+    let expected = 0.95 * before.goodput();
     let goodput = after.goodput();
     expect(
         goodput >= expected && p99 <= allowed,
@@ -108,7 +110,8 @@ fn is_as_before(before: &Outcome, after: &Outcome) -> bool {
 
 /// By the service's own clock, as its log has it: neither the generator's turn nor the way there is in it.
 async fn refuses_in_time(stage: &Stage, pace: Pace, time: Duration) -> anyhow::Result<bool> {
-    let (log, mut latencies) = (stage.called.log_from_now(), Figures::default());
+    let log = stage.called.log_from_now();
+    let mut latencies = Figures::default();
     tokio::select! {
         shown = stage.show("with its log", pace, time) => drop(shown?),
         () = refusals(log, &mut latencies) => bail!("the service has ended"),
@@ -148,11 +151,6 @@ async fn at_the_cpu(program: &Program, service: Service) -> anyhow::Result<()> {
     print(&format!("  {:.0} % of the peak went well\n", 100.0 * over.goodput() / peak));
     is_as_before(&calm, &after);
     Ok(())
-}
-
-fn headline(of: &str) {
-    print(&format!("\n{of}\n"));
-    print("              calls/s    go well   p50 ms     p99   refused     p99   CPU µs/call\n");
 }
 
 fn expect(held: bool, what: &str) -> bool {

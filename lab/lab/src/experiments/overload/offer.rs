@@ -10,15 +10,15 @@ use crate::experiments::figures::Figures;
 
 /// What is due within it starts together, and what came in it is seen together: latencies are right to this.
 const TICK: Duration = Duration::from_millis(1);
-/// Nothing that ends is this late.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long is waited after the last start for calls to end; a call without an end by then is lost.
+const LAST_ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How the calls come.
 #[derive(Clone, Copy, Debug)]
 pub enum Pace {
-    /// So many a second.
+    /// That many calls a second.
     Open(f64),
-    /// So many at a time, each followed by the next one.
+    /// That many calls at a time, each followed by the next one.
     Closed(usize),
 }
 
@@ -62,15 +62,15 @@ fn per_second(calls: usize, took: Duration) -> f64 {
 }
 
 /// Some connections, to be used for one pace after the other.
-pub struct Crowd(Vec<Connection>);
+pub struct Connections(Vec<Connection>);
 
-impl Crowd {
-    /// Connects so often. Errors: nobody listens.
+impl Connections {
+    /// Opens that many connections. Errors: nothing listens there.
     pub fn new(target: &Target, connections: usize) -> io::Result<Self> {
-        (0..connections).map(|_| Connection::open(target)).collect::<io::Result<Vec<_>>>().map(Crowd)
+        (0..connections).map(|_| Connection::open(target)).collect::<io::Result<Vec<_>>>().map(Connections)
     }
 
-    /// Makes calls for so long, waits for the last of them, and says what came of them. Blocks. Errors: a connection is over.
+    /// Makes calls for that time, waits for the last of them, and says what came of them. Blocks. Errors: a connection is over.
     pub fn offer(&mut self, pace: Pace, duration: Duration) -> io::Result<Outcome> {
         let start = Instant::now();
         let mut outcome = Outcome { took: duration, ..Outcome::default() };
@@ -80,7 +80,7 @@ impl Crowd {
             let elapsed = now - start;
             if elapsed < duration {
                 self.start(pace, start, elapsed, &mut outcome);
-            } else if self.under_way() == 0 || elapsed > duration + PATIENCE {
+            } else if self.under_way() == 0 || elapsed > duration + LAST_ANSWER_TIMEOUT {
                 outcome.lost = self.under_way();
                 return Ok(outcome);
             }

@@ -6,11 +6,12 @@ use anyhow::{Context as _, ensure};
 use tokio::{task::spawn_blocking, time::sleep};
 
 use super::{
-    offer::{Crowd, Outcome, Pace},
+    offer::{Connections, Outcome, Pace},
     wire::Target,
 };
 use crate::{
     child::Child,
+    grpc::{CALL_ECHO, ECHO},
     http::{self, Ask},
     print::print,
     program::Program,
@@ -44,17 +45,16 @@ pub struct Stage {
 impl Stage {
     /// Starts what is called, with `flags`, and what it needs. Errors: it does not start.
     pub async fn start(program: &Program, service: Service, flags: &[&str]) -> anyhow::Result<Stage> {
-        let listen = ["--listen", "127.0.0.1:0"];
         let quiet = ["--log", "warn"];
         let stage = match service {
             Service::A => {
-                let called = Child::start(program, "service-a", &[&listen, flags].concat()).await?;
+                let called = Child::start_on_free_port(program, "service-a", flags).await?;
                 Stage { service, called, _behind: None }
             }
             Service::B => {
-                let a = Child::start(program, "service-a", &[listen, quiet].concat()).await?;
+                let a = Child::start_on_free_port(program, "service-a", &quiet).await?;
                 let to_a = ["--service-a", &a.url()];
-                let called = Child::start(program, "service-b", &[&listen, &to_a, flags].concat()).await?;
+                let called = Child::start_on_free_port(program, "service-b", &[&to_a, flags].concat()).await?;
                 Stage { service, called, _behind: Some(a) }
             }
         };
@@ -66,7 +66,7 @@ impl Stage {
     /// Makes calls, and says what came of them. Errors: a connection is over.
     pub async fn offer(&self, pace: Pace, duration: Duration) -> anyhow::Result<Outcome> {
         let target = Target { address: self.called.address(), path: self.path(), timeout: TIMEOUT };
-        let offer = spawn_blocking(move || Crowd::new(&target, CONNECTIONS)?.offer(pace, duration));
+        let offer = spawn_blocking(move || Connections::new(&target, CONNECTIONS)?.offer(pace, duration));
         offer.await?.context("a connection of the open loop is over")
     }
 
@@ -111,8 +111,14 @@ impl Stage {
 
     fn path(&self) -> &'static str {
         match self.service {
-            Service::A => "/echo.v1.EchoService/Echo",
-            Service::B => "/echo.v1.CallEchoService/CallEcho",
+            Service::A => ECHO,
+            Service::B => CALL_ECHO,
         }
     }
+}
+
+/// Prints the headline of what a stage shows.
+pub fn headline(of: &str) {
+    print(&format!("\n{of}\n"));
+    print("              calls/s    go well   p50 ms     p99   refused     p99   CPU µs/call\n");
 }

@@ -1,7 +1,7 @@
 //! One connection of an open loop, as bare frames: some two microseconds a call, where a gRPC client takes eighty. A
 //! generator that is dearer than the refusals it provokes takes the machine from the service it measures.
 //!
-//! It tells answers apart by their frames: a message came, or nothing but a status. What the status was, others ask.
+//! It tells answers apart by their frames: a message came, or nothing but a status. What the status was is not asked here.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,7 @@ use hostile_peer::frame::{
     self, ACK, DATA, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE,
 };
 
-/// So many calls a service takes at a time on one connection.
+/// How many calls a service takes at a time on one connection.
 const STREAMS: usize = 100;
 /// The largest window there is.
 const WINDOW: u32 = (1 << 31) - 1;
@@ -55,7 +55,7 @@ struct UnderWay {
 }
 
 impl Connection {
-    /// Connects and says who it is. Errors: nobody listens.
+    /// Connects and says who it is. Errors: nothing listens there.
     pub fn open(target: &Target) -> io::Result<Self> {
         let stream = TcpStream::connect(target.address)?;
         stream.set_nodelay(true)?;

@@ -10,7 +10,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream, time::sleep};
 use crate::{
     child::Child,
     http::{self, Ask},
-    raw::{Caller, Manners, opening},
+    raw::{ConnectionConfig, RawConnection, opening},
 };
 
 /// Between two rounds of them.
@@ -38,7 +38,7 @@ pub async fn go_on(b: &Child, a: &Child) -> anyhow::Result<bool> {
 
 /// Cancels ten calls, one after the other, that would have taken long; behind them one is answered.
 async fn cancels(service: &Child) -> anyhow::Result<()> {
-    let mut caller = Caller::connect(service.address(), Manners::GOOD).await?;
+    let mut caller = RawConnection::connect(service.address(), ConnectionConfig::DEFAULT).await?;
     for _ in 0..10 {
         caller.call(service.name(), "cancelled", &[("rpc-behavior", "sleep-10")]).await?;
         caller.cancel().await?;
@@ -53,7 +53,7 @@ async fn cancels(service: &Child) -> anyhow::Result<()> {
 /// Goes away in the middle of calls: with a FIN, and with what has come unread, which makes it a reset.
 async fn leaves(service: &Child) -> anyhow::Result<()> {
     for behavior in ["sleep-10", "sleep-0"] {
-        let mut caller = Caller::connect(service.address(), Manners::GOOD).await?;
+        let mut caller = RawConnection::connect(service.address(), ConnectionConfig::DEFAULT).await?;
         caller.heard().await?;
         caller.call(service.name(), "left", &[("rpc-behavior", behavior)]).await?;
         caller.only_begin(service.name(), 3).await?;
@@ -76,7 +76,7 @@ async fn asks_badly(service: &Child) -> anyhow::Result<()> {
     for ask in asks {
         http::ask(service.address(), &ask).await?;
     }
-    let mut caller = Caller::connect(service.address(), Manners::GOOD).await?;
+    let mut caller = RawConnection::connect(service.address(), ConnectionConfig::DEFAULT).await?;
     for timeout in ["abc", "1n", "20m"] {
         let headers = [("grpc-timeout", timeout), ("rpc-behavior", "sleep-1")];
         caller.call(service.name(), "late", &headers).await?;
@@ -102,7 +102,11 @@ async fn talks_nonsense(service: &Child) -> anyhow::Result<()> {
 /// Takes a long answer in small steps, and leaves in the middle of another.
 async fn reads_slowly(service: &Child) -> anyhow::Result<()> {
     for pause in [Some(Duration::from_millis(1)), None] {
-        let mut caller = Caller::connect(service.address(), Manners { window: 1000, pause, ..Manners::GOOD }).await?;
+        let mut caller = RawConnection::connect(
+            service.address(),
+            ConnectionConfig { window: 1000, pause, ..ConnectionConfig::DEFAULT },
+        )
+        .await?;
         caller.call(service.name(), &"long".repeat(2_000), &[]).await?;
         match pause {
             Some(_) => caller.answered().await.unwrap_or_default(),
@@ -115,7 +119,7 @@ async fn reads_slowly(service: &Child) -> anyhow::Result<()> {
 /// More calls at once than the service takes.
 async fn comes_in_a_crowd(service: &Child) -> anyhow::Result<()> {
     let crowds = (0..3).map(async |_| {
-        let mut caller = Caller::connect(service.address(), Manners::GOOD).await?;
+        let mut caller = RawConnection::connect(service.address(), ConnectionConfig::DEFAULT).await?;
         for _ in 0..CROWD {
             caller.call(service.name(), "crowd", &[("rpc-behavior", "sleep-100ms")]).await?;
         }

@@ -16,23 +16,23 @@ use crate::{child::Child, print::print, program::Program, usage::memory_kb};
 /// The good calls.
 const RATE: u32 = 300;
 const MINUTE: Duration = Duration::from_secs(60);
-/// After so many minutes all that is made once has been made.
+/// The minutes after which all that is made once has been made.
 const SETTLED: usize = 2;
 /// What memory may have grown by since then.
 const GROWTH: f64 = 1.05;
 /// B's limit of calls, low enough to be reached now and then.
 const LIMIT: &str = "128";
-/// An A is killed so often, and is gone for a while.
+/// How often an A is killed, and how long it is gone.
 const KILLED: Duration = Duration::from_secs(20);
 const GONE: Duration = Duration::from_secs(2);
 
-/// True if nobody's memory is more than 5 % over what it was after two minutes.
+/// True if no process's memory is more than 5 % over what it was after two minutes.
 pub async fn run(program: &Program, minutes: usize) -> anyhow::Result<bool> {
     let mut first = start_a(program, 0, &["--fault-injection"]).await?;
     let second = start_a(program, 0, &["--fault-injection"]).await?;
     let both = format!("{},{}", first.url(), second.url());
-    let flags = ["--listen", "127.0.0.1:0", "--service-a", &both, "--max-concurrent-calls", LIMIT, "--fault-injection"];
-    let b = Child::start(program, "service-b", &flags).await?;
+    let flags = ["--service-a", &both, "--max-concurrent-calls", LIMIT, "--fault-injection"];
+    let b = Child::start_on_free_port(program, "service-b", &flags).await?;
     let url = b.url();
     let calls = RATE as usize * 60 * minutes;
     let load = load::run(program, &url, Loop::Open(RATE), calls, MINUTE * u32::try_from(minutes + 1)?);
@@ -44,7 +44,8 @@ pub async fn run(program: &Program, minutes: usize) -> anyhow::Result<bool> {
         }
     };
     let (held, report) = tokio::join!(held, load);
-    let (held, report) = (held?, report?);
+    let held = held?;
+    let report = report?;
     print(&format!(
         "good calls among the bad ones: {}, of which {} failed ({}), {} lost or swapped, p99 {:.1} ms\n",
         report.calls, report.errors, report.failures, report.swapped_or_lost, report.p99_ms
@@ -64,7 +65,9 @@ async fn die_and_come_back(program: &Program, a: &mut Child) -> anyhow::Result<b
 }
 
 async fn watch(b: &Child, a: &Child, minutes: usize) -> anyhow::Result<bool> {
-    let (start, mut settled, mut now) = (Instant::now(), None, [0; 2]);
+    let start = Instant::now();
+    let mut settled = None;
+    let mut now = [0; 2];
     print("minute     A kB     B kB\n");
     for minute in 0..=minutes {
         sleep_until(start + MINUTE * u32::try_from(minute)?).await;

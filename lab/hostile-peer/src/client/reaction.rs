@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::Answer;
+use super::answer::Answer;
 use crate::frame::error_name;
 
 /// How a connection ended that the server did not keep.
@@ -16,7 +16,7 @@ pub enum End {
 
 /// What the server did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct Reaction {
     /// The answer to the request that mattered, where one was waited for; nothing is in it if none came.
     pub answer: Option<Answer>,
     /// The error code of its GOAWAY.
@@ -31,7 +31,7 @@ pub struct Seen {
     pub took: Duration,
 }
 
-impl Seen {
+impl Reaction {
     /// The name of GOAWAY's error code, such as `ENHANCE_YOUR_CALM`.
     pub fn goaway_name(&self) -> Option<String> {
         self.goaway.map(|code| error_name(code).into_owned())
@@ -57,7 +57,7 @@ impl Seen {
     }
 }
 
-impl fmt::Display for Seen {
+impl fmt::Display for Reaction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(answer) = &self.answer {
             write!(f, "{answer} · ")?;

@@ -1,12 +1,17 @@
 //! What the peers of a process saw of its end, and what of it was not as it must be.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::round::idle_bound;
-use crate::raw::{Ended, Fate};
+use crate::{
+    child::EXIT_AFTER_LAST_CALL,
+    raw::{Ended, Fate},
+};
+
+/// What is added to the contract's bound, for several rounds share two cores, each with a process that starts.
+const SLACK: Duration = Duration::from_millis(250);
 
 /// What they saw.
-pub struct Seen {
+pub struct Tally {
     /// When the signal was sent.
     pub signalled: Instant,
     /// The last answer, or the signal if there was none after it.
@@ -21,14 +26,14 @@ pub struct Seen {
     pub wrong: Vec<String>,
 }
 
-impl Seen {
+impl Tally {
     /// Nothing yet.
     pub fn new(signalled: Instant) -> Self {
-        Seen { signalled, last_answer: signalled, whole: 0, unprocessed: 0, lost: 0, wrong: Vec::new() }
+        Tally { signalled, last_answer: signalled, whole: 0, unprocessed: 0, lost: 0, wrong: Vec::new() }
     }
 
     /// Both together.
-    pub fn and(mut self, other: Seen) -> Seen {
+    pub fn and(mut self, other: Tally) -> Tally {
         self.last_answer = self.last_answer.max(other.last_answer);
         self.whole += other.whole;
         self.unprocessed += other.unprocessed;
@@ -52,7 +57,8 @@ impl Seen {
                 Fate::Unprocessed if call.sent >= self.signalled => self.unprocessed += 1,
                 Fate::Unprocessed => {
                     let before = (self.signalled - call.sent).as_micros();
-                    let (stream, goaways) = (call.stream, &ended.goaways);
+                    let stream = call.stream;
+                    let goaways = &ended.goaways;
                     let what =
                         format!("{who}: stream {stream}, sent {before} µs before the signal, not taken, {goaways:?}");
                     self.lost(what);
@@ -85,4 +91,9 @@ impl Seen {
         let after = at.map(|at| at.saturating_duration_since(self.signalled));
         self.must(after.is_some_and(|after| after <= idle_bound()), &format!("{who}: gone after {after:?}"));
     }
+}
+
+/// How soon an idle peer must be gone.
+pub fn idle_bound() -> Duration {
+    EXIT_AFTER_LAST_CALL + SLACK
 }

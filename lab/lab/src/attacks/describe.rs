@@ -1,20 +1,20 @@
 //! What came of an attack, in gRPC's words and the pair's.
 
-use hostile_peer::client::{Answer, Seen};
+use hostile_peer::client::{Answer, Reaction};
 use http::HeaderMap;
 use serde_json::Value;
 use service_runtime::{origin::Origin, status::code_name};
 use tonic::Status;
 
 /// `INTERNAL BAD_TIMEOUT · serves on · 2 ms`
-pub fn told(seen: &Seen) -> String {
+pub fn describe(seen: &Reaction) -> String {
     let answer = seen.answer.as_ref().map(answered);
     let parts: Vec<_> =
         answer.into_iter().chain([seen.connection(), took(seen)]).filter(|part| !part.is_empty()).collect();
     parts.join(" · ")
 }
 
-fn took(seen: &Seen) -> String {
+fn took(seen: &Reaction) -> String {
     match seen.took.as_millis() {
         ms @ 0..1000 => format!("{ms} ms"),
         ms => format!("{}.{} s", ms / 1000, ms % 1000 / 100),

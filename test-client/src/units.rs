@@ -13,6 +13,11 @@ pub fn ms(duration: Duration) -> String {
     }
 }
 
+/// Whole milliseconds.
+pub fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Milliseconds as a number, to the microsecond.
 pub fn number_of_ms(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3

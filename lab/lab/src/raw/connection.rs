@@ -8,27 +8,27 @@ use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use super::call::{Call, exchange, framed};
 
-/// The window that every stream has where nobody says otherwise (RFC 9113, 6.5.2).
+/// The window that a stream has unless SETTINGS say otherwise (RFC 9113, 6.5.2).
 const WINDOW: u32 = 65_535;
-/// The code of an RST_STREAM whose sender has lost interest.
-const CANCEL: u32 = 8;
 
-/// How the caller behaves.
+/// How one side of a connection reads, and whether it answers.
 #[derive(Clone, Copy, Debug)]
-pub struct Manners {
-    /// It answers a PING.
+pub struct ConnectionConfig {
+    /// Whether a PING is answered.
     pub answers_pings: bool,
-    /// So many bytes of an answer may come at a time.
+    /// How many bytes of an answer may come at a time.
     pub window: u32,
-    /// It reads so many bytes, and then nothing for so long; `None` reads no more than the window.
+    /// How long nothing is read after each DATA frame; `None` reads no more than the first window.
     pub pause: Option<Duration>,
 }
 
-impl Manners {
-    /// As they should be.
-    pub const GOOD: Manners = Manners { answers_pings: true, window: WINDOW, pause: Some(Duration::ZERO) };
+impl ConnectionConfig {
+    /// As HTTP/2 wants it.
+    pub const DEFAULT: ConnectionConfig =
+        ConnectionConfig { answers_pings: true, window: WINDOW, pause: Some(Duration::ZERO) };
     /// Never answers a PING.
-    pub const DEAF: Manners = Manners { answers_pings: false, ..Manners::GOOD };
+    pub const WITHOUT_PING_ACKS: ConnectionConfig =
+        ConnectionConfig { answers_pings: false, ..ConnectionConfig::DEFAULT };
 }
 
 /// The preface, and SETTINGS with this window for each stream.
@@ -52,10 +52,10 @@ fn put_headers(out: &mut Vec<u8>, stream: u32, path: &str, more: &[(&str, &str)]
 }
 
 /// One connection.
-pub struct Caller {
+pub struct RawConnection {
     pub(super) stream: TcpStream,
     pub(super) incoming: BytesMut,
-    pub(super) manners: Manners,
+    pub(super) config: ConnectionConfig,
     next_stream: u32,
     pub(super) calls: Vec<Call>,
     pub(super) goaways: Vec<u32>,
@@ -64,16 +64,16 @@ pub struct Caller {
     pub(super) resets: usize,
 }
 
-impl Caller {
-    /// Connects, and sends the preface; does not wait for the peer's. Errors: nobody takes the connection.
-    pub async fn connect(to: SocketAddr, manners: Manners) -> anyhow::Result<Self> {
+impl RawConnection {
+    /// Connects, and sends the preface; does not wait for the peer's. Errors: nothing listens there.
+    pub async fn connect(to: SocketAddr, config: ConnectionConfig) -> anyhow::Result<Self> {
         let mut stream = TcpStream::connect(to).await?;
         stream.set_nodelay(true)?;
-        stream.write_all(&opening(manners.window)).await?;
-        Ok(Caller {
+        stream.write_all(&opening(config.window)).await?;
+        Ok(RawConnection {
             stream,
             incoming: BytesMut::new(),
-            manners,
+            config,
             next_stream: 1,
             calls: Vec::new(),
             goaways: Vec::new(),
@@ -95,7 +95,7 @@ impl Caller {
         Ok(())
     }
 
-    /// Begins so many calls at once, whatever the peer allows, and never sends their messages. Errors: the connection is gone.
+    /// Begins that many calls at once, whatever the peer allows, and never sends their messages. Errors: the connection is gone.
     pub async fn only_begin(&mut self, service: &str, calls: usize) -> anyhow::Result<()> {
         let (path, ..) = exchange(service, "");
         let mut out = Vec::new();
@@ -109,7 +109,7 @@ impl Caller {
     pub async fn cancel(&mut self) -> anyhow::Result<()> {
         let Some(call) = self.calls.pop() else { return Ok(()) };
         let mut out = Vec::new();
-        frame::put(&mut out, frame::RST_STREAM, 0, call.stream, &CANCEL.to_be_bytes());
+        frame::put(&mut out, frame::RST_STREAM, 0, call.stream, &frame::CANCEL.to_be_bytes());
         Ok(self.stream.write_all(&out).await?)
     }
 

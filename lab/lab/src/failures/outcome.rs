@@ -6,7 +6,7 @@ use http::HeaderMap;
 use service_runtime::{origin::Origin, status::code_name};
 
 use crate::{
-    grpc::{self, Caller},
+    grpc::{self, GrpcClient},
     http::{self as plain, Ask},
 };
 
@@ -39,7 +39,7 @@ pub struct Question {
 
 /// What a caller got.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct CallOutcome {
     /// The name of gRPC's code.
     pub code: String,
     /// The HTTP status; none over gRPC.
@@ -60,54 +60,57 @@ pub struct Seen {
     pub took: Duration,
 }
 
-/// An answer that takes longer is none.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long an answer is waited for.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Question {
+    /// A call that goes well where nothing is wrong.
+    pub const HELLO: Question = Question { msg: "hello", timeout: None };
+
     /// Asks B on a connection of its own. Errors: no whole answer.
-    pub async fn ask(self, b: SocketAddr, face: Face, behavior: Option<&'static str>) -> anyhow::Result<Seen> {
-        self.ask_for(b, face, behavior, PATIENCE).await
+    pub async fn ask(self, b: SocketAddr, face: Face, behavior: Option<&'static str>) -> anyhow::Result<CallOutcome> {
+        self.ask_for(b, face, behavior, ANSWER_TIMEOUT).await
     }
 
-    /// The same, for no longer than `patience`.
+    /// The same; waits at most `within` for the answer.
     pub async fn ask_for(
         self,
         b: SocketAddr,
         face: Face,
         behavior: Option<&'static str>,
-        patience: Duration,
-    ) -> anyhow::Result<Seen> {
+        within: Duration,
+    ) -> anyhow::Result<CallOutcome> {
         let timeout = self.timeout.map(|timeout| ("grpc-timeout", timeout));
         let behavior = behavior.map(|behavior| ("rpc-behavior", behavior));
         let headers: Vec<_> = timeout.into_iter().chain(behavior).collect();
         match face {
             Face::Grpc => {
-                let caller = Caller::connect(b, patience).await?;
-                Ok(Seen::of_grpc(caller.call_echo(self.msg, &headers, patience).await?))
+                let caller = GrpcClient::connect(b, within).await?;
+                Ok(CallOutcome::of_grpc(caller.call_echo(self.msg, &headers, within).await?))
             }
             Face::Json => {
                 let path = if self.msg.is_empty() { "/call-echo" } else { "/call-echo?msg=hello" };
                 let ask = Ask { headers, ..Ask::get(path) };
-                Ok(Seen::of_json(&plain::ask_for(b, &ask, patience).await?))
+                Ok(CallOutcome::of_json(&plain::ask_for(b, &ask, within).await?))
             }
         }
     }
 }
 
 impl Question {
-    /// Asks over a connection that is there. Errors: no whole answer within `patience`.
-    pub async fn ask_on(self, caller: &Caller, patience: Duration) -> anyhow::Result<Seen> {
+    /// Asks over a connection that is there. Errors: no whole answer within `within`.
+    pub async fn ask_on(self, caller: &GrpcClient, within: Duration) -> anyhow::Result<CallOutcome> {
         let timeout = self.timeout.map(|timeout| ("grpc-timeout", timeout));
         let headers: Vec<_> = timeout.into_iter().collect();
-        Ok(Seen::of_grpc(caller.call_echo(self.msg, &headers, patience).await?))
+        Ok(CallOutcome::of_grpc(caller.call_echo(self.msg, &headers, within).await?))
     }
 }
 
-impl Seen {
+impl CallOutcome {
     fn of_grpc(reply: grpc::Reply) -> Self {
         let grpc::Reply { status, headers, echo, took } = reply;
         let origin = Origin::of(&status).unwrap_or_default();
-        Seen {
+        CallOutcome {
             code: code_name(status.code()).into(),
             http: None,
             details: origin.details.or(origin.upstream_code),
@@ -124,7 +127,7 @@ impl Seen {
         let body = reply.json();
         let word = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
         let ok = reply.status == 200;
-        Seen {
+        CallOutcome {
             code: if ok { "OK".into() } else { word(&body["code"]) },
             http: Some(reply.status),
             reason: word(&body["reason"]),
@@ -142,14 +145,14 @@ fn pushback(headers: &HeaderMap) -> Option<String> {
     headers.get("grpc-retry-pushback-ms").and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
-impl fmt::Display for Seen {
+impl fmt::Display for CallOutcome {
     /// `503 · UNAVAILABLE · from service-b · SERVICE_A_TIMEOUT · no answer · 2002 ms`; what is not known is left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hop = (!self.hop.is_empty()).then(|| format!("from {}", self.hop));
         let reason = (!self.reason.is_empty()).then(|| self.reason.clone());
         let http = self.http.map(|http| http.to_string());
-        let told = [http, Some(self.code.clone()), hop, reason, self.details.clone()];
-        let told: Vec<_> = told.into_iter().flatten().collect();
-        write!(f, "{} · {} ms", told.join(" · "), self.took.as_millis())
+        let words = [http, Some(self.code.clone()), hop, reason, self.details.clone()];
+        let words: Vec<_> = words.into_iter().flatten().collect();
+        write!(f, "{} · {} ms", words.join(" · "), self.took.as_millis())
     }
 }
