@@ -51,7 +51,12 @@ impl FloodBudget {
             return Ok(Pace::Free);
         }
         self.spend(now)?;
-        Ok(if self.spent > SUSPECT { Pace::Slow } else { Pace::Free })
+        Ok(if self.is_suspect() { Pace::Slow } else { Pace::Free })
+    }
+
+    /// Whether the peer is read slowly.
+    pub fn is_suspect(&self) -> bool {
+        self.spent > SUSPECT
     }
 
     /// A frame of the server's.

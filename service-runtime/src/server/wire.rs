@@ -122,7 +122,9 @@ impl Wire {
                     HEADERS | CONTINUATION => *block_is_open = !head.has(END_HEADERS),
                     SETTINGS if !head.has(ACK) => *greeted = true,
                     RST_STREAM => {
-                        is_free = remove(asking, head.stream).is_some_and(|since| now - since >= HELD);
+                        let was_held = remove(asking, head.stream).is_some_and(|since| now - since >= HELD);
+                        // What is read slowly has waited in the socket, and only looks as if it had been held.
+                        is_free = was_held && !budget.is_suspect();
                         remove(answering, head.stream);
                     }
                     _ => {}

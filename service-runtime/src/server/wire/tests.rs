@@ -149,6 +149,24 @@ async fn takes_no_caller_for_a_flood_who_gives_up_what_took_long() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn takes_a_caller_for_a_flood_whose_resets_only_look_late_because_it_is_read_slowly() {
+    let mut now = Instant::now();
+    let mut wire = greeted(now);
+    let pings = frame(6, 0, 0, b"8 bytes!").repeat(250);
+    wire.read(&pings, 0, now).unwrap();
+    // A hundred at a time, and read after as long as a call that is given up for good reason.
+    let floods = (0..50).any(|batch| {
+        let streams = (0..100).map(|call| 2 * (100 * batch + call) + 1);
+        let begin: Vec<u8> = streams.clone().flat_map(|stream| frame(HEADERS, END_HEADERS, stream, b"x")).collect();
+        let resets: Vec<u8> = streams.flat_map(|stream| frame(RST_STREAM, 0, stream, b"code")).collect();
+        now += HELD;
+        let _ = wire.read(&begin, 0, now - HELD);
+        wire.read(&resets, 0, now).is_err()
+    });
+    assert!(floods);
+}
+
+#[tokio::test(start_paused = true)]
 async fn takes_a_caller_for_a_flood_who_gives_up_what_was_answered_or_never_asked() {
     let (now, late) = (Instant::now(), Instant::now() + HELD);
     for answered in [true, false] {
