@@ -1,6 +1,6 @@
 //! THE table of failures: one line a failure, in the order of the contract's rows.
 //!
-//! Row 2 wants a second replica of A: see `tests/replicas.rs`. Row 24 wants TLS; its place is kept, its line will come with it.
+//! Row 2 wants a second replica of A: see `tests/lab/replicas.rs`. Row 24 wants TLS; its place is kept, its line will come with it.
 
 use super::{
     failure::{

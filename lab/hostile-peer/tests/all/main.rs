@@ -1,0 +1,10 @@
+//! hostile-peer's tests, in one program.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod answers;
+mod attacks;
+mod calls;
+mod connections;
+mod peer;
+mod support;
+mod windows;

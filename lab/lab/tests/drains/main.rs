@@ -1,7 +1,0 @@
-//! Drains, case by case: what a process does for each kind of peer when SIGTERM or SIGINT comes, seen from outside.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod calls;
-mod cuts;
-mod idle;
-mod support;

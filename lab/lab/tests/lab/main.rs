@@ -1,0 +1,19 @@
+//! The lab's tests, in one program: each test has processes of its own, and most of their time is spent waiting.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod breaking;
+mod contract;
+mod cycles;
+mod demo;
+mod docs;
+mod drains;
+mod faults;
+mod handlers;
+mod lifetime;
+mod peer;
+mod peers;
+mod readme;
+mod replicas;
+mod rows;
+mod signals;
+mod up;

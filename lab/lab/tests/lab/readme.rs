@@ -1,0 +1,182 @@
+//! The README is true: its commands are run, in order, against a pair; what they print is what it says, numbers aside.
+
+use std::process::Stdio;
+
+use lab::{
+    http::{self, Ask},
+    pair::Pair,
+    program::Program,
+};
+use tokio::sync::broadcast::Receiver;
+
+const README: &str = include_str!("../../../../README.md");
+
+fn program() -> Program {
+    Program::at(env!("CARGO_BIN_EXE_lab"))
+}
+
+/// The lines of every block of this kind, in order.
+fn blocks(kind: &str) -> Vec<&'static str> {
+    let fence = format!("```{kind}\n");
+    README.split(&fence).skip(1).flat_map(|rest| rest.split("\n```").next().unwrap().lines()).collect()
+}
+
+/// Every number becomes #, every request id its name: what is left does not change from run to run.
+fn masked(text: &str) -> String {
+    let mut masked = String::new();
+    for word in text.split_inclusive(' ') {
+        let word = if word.starts_with("request_id=") { "request_id=#" } else { word };
+        let mut digits = false;
+        for c in word.chars() {
+            if !(c.is_ascii_digit() && digits) {
+                masked.push(if c.is_ascii_digit() { '#' } else { c });
+            }
+            digits = c.is_ascii_digit();
+        }
+    }
+    masked.trim_end().to_owned()
+}
+
+/// The words of a command as a shell takes them, as far as the README goes.
+fn words_of(command: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    for (index, part) in command.split('\'').enumerate() {
+        match index % 2 {
+            0 => words.extend(part.split_whitespace()),
+            _ => words.push(part),
+        }
+    }
+    words
+}
+
+/// The third terminal, and a hand on A's.
+struct Terminal {
+    pair: Pair,
+    exit: i32,
+}
+
+impl Terminal {
+    async fn line(&mut self, line: &'static str) -> String {
+        match line.split_once(' ').unwrap() {
+            ("$", command) => self.run(command).await,
+            ("#", act) => {
+                self.act(act.strip_suffix(" in A's terminal").unwrap()).await;
+                String::new()
+            }
+            _ => panic!("neither a command nor something to do: {line}"),
+        }
+    }
+
+    async fn act(&mut self, act: &str) {
+        match act {
+            "Ctrl-C" => {
+                self.pair.a.terminate().unwrap();
+                assert!(self.pair.a.exited().await.unwrap().success());
+            }
+            "Ctrl-Z" => self.pair.a.freeze().unwrap(),
+            "fg" => self.pair.a.thaw().unwrap(),
+            "cargo service-a" => self.start_a(&[]).await,
+            "cargo service-a --fault-injection" => self.start_a(&["--fault-injection"]).await,
+            other => panic!("nobody knows how to {other}"),
+        }
+    }
+
+    async fn start_a(&mut self, flags: &'static [&'static str]) {
+        self.pair.flags = flags;
+        self.pair.restart_a().await.unwrap();
+        self.pair.recovered().await.unwrap();
+    }
+
+    async fn run(&mut self, command: &'static str) -> String {
+        let words = words_of(command);
+        match words[..] {
+            ["cargo", "test-client", ref arguments @ ..] => self.client(arguments).await,
+            ["curl", ref options @ .., url] => self.curl(options, url).await,
+            ["echo", "$?"] => self.exit.to_string(),
+            _ => panic!("the README has a new kind of command: {command}"),
+        }
+    }
+
+    async fn client(&mut self, arguments: &[&str]) -> String {
+        let mut command = program().command("test-client");
+        command.args(["--service-a", &self.pair.a.url(), "--service-b", &self.pair.b.url()]);
+        command.args(arguments).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let _tie = process.stdin.take();
+        let output = process.wait_with_output().await.unwrap();
+        self.exit = output.status.code().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    }
+
+    async fn curl(&self, options: &[&'static str], url: &'static str) -> String {
+        let (port, path) = url.strip_prefix("http://127.0.0.1:").unwrap().split_once('/').unwrap();
+        let to = if port == "8080" { self.pair.a.address() } else { self.pair.b.address() };
+        let path: &'static str = format!("/{path}").leak();
+        let mut ask = Ask::get(path);
+        if let Some(at) = options.iter().position(|option| *option == "-H") {
+            let (key, value) = options[at + 1].split_once(": ").unwrap();
+            ask = ask.with(key, value);
+        }
+        let reply = http::ask(to, &ask).await.unwrap();
+        let status = if options.contains(&"-w") { format!("\nHTTP {}", reply.status) } else { String::new() };
+        reply.body + &status
+    }
+}
+
+#[tokio::test]
+async fn prints_what_the_readme_says() {
+    let pair = Pair::start(program(), 0, 0).await.unwrap();
+    let mut terminal = Terminal { pair, exit: 0 };
+    let mut logs = [terminal.pair.a.log(), terminal.pair.b.log()];
+    terminal.pair.recovered().await.unwrap();
+    let mut lines = blocks("console").into_iter().peekable();
+    while let Some(line) = lines.next() {
+        let mut expected = Vec::new();
+        while let Some(line) = lines.next_if(|line| !line.starts_with("$ ") && !line.starts_with("# ")) {
+            expected.push(masked(line));
+        }
+        let line: &'static str = line;
+        let printed = terminal.line(line).await;
+        let printed: Vec<String> = printed.lines().map(masked).collect();
+        assert_eq!(printed, expected, "after {line}");
+    }
+    let logged: Vec<String> = logs.iter_mut().flat_map(drained).collect();
+    for line in blocks("log") {
+        assert!(logged.contains(&masked(line)), "nobody logged {line}\n{}", logged.join("\n"));
+    }
+}
+
+/// What a log has said so far.
+fn drained(log: &mut Receiver<String>) -> Vec<String> {
+    std::iter::from_fn(|| log.try_recv().ok()).map(|line| masked(&line)).collect()
+}
+
+#[test]
+fn shows_the_demo_as_it_is() {
+    let said = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_lab")).args(arguments).output().unwrap();
+        words(&String::from_utf8(output.stdout).unwrap())
+    };
+    let third = said(&["demo", "--only", "3"]);
+    let (summary, part) = blocks("demo").split_last().map(|(last, part)| (*last, part.to_vec())).unwrap();
+    for line in part.iter().filter(|line| line.trim() != "…") {
+        assert!(third.contains(words(line).trim()), "the demo does not show {line}\n{third}");
+    }
+    // How many there are of each is asserted where the whole demo runs.
+    assert_eq!(masked(summary).replace("suites", "suite"), third.lines().last().unwrap().trim());
+}
+
+/// Masked, and with one space between two words: the demo aligns its columns.
+fn words(text: &str) -> String {
+    let line = |line: &str| masked(line).split_whitespace().collect::<Vec<_>>().join(" ");
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn names_paths_that_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    for word in README.split_whitespace().filter(|word| word.ends_with(".rs") || word.ends_with(".proto")) {
+        let found = [".", "service-runtime"].iter().any(|folder| root.join(folder).join(word).exists());
+        assert!(found || !word.contains('/'), "{word} is not there");
+    }
+}
