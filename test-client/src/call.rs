@@ -118,7 +118,7 @@ pub async fn make(call: &Single, options: &CallOptions) -> Outcome {
     let started = Instant::now();
     let mut sent = HeaderMap::new();
     let metadata = options.metadata.clone();
-    // Whoever sets `grpc-timeout` by hand says with it how long to wait; what is no timeout goes out as it is.
+    // A `grpc-timeout` given by hand also says how long to wait; one that cannot be read goes out as it is.
     let given = Deadline::read(&metadata).ok().flatten();
     let deadline = given.unwrap_or_else(|| Deadline::after(options.timeout));
     let mut never_ready = None;

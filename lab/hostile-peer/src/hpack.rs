@@ -31,7 +31,7 @@ impl Decoder {
                     self.remember(field.clone());
                     fields.push(field);
                 }
-                // A new size of the table: a smaller one forgets fields, and whoever names those speaks of nothing.
+                // A new size of the table: a smaller one forgets fields, and an index of one of those names none.
                 0x20..0x40 => drop(integer(&mut block, 5)?),
                 _ => fields.push(self.literal(&mut block, 4)?),
             }

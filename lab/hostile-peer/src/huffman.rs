@@ -3,7 +3,7 @@
 //! The code is canonical: how long each letter's code is says what it is. Only the codes of printable ASCII are here, and of
 //! NUL, which stands between them: a header holds nothing else.
 
-/// How many bits, and the letters that have so many, in the order of their codes.
+/// A number of bits, and the letters whose codes have that many, in the order of their codes.
 const CODES: [(u8, &[u8]); 11] = [
     (5, b"012aceiost"),
     (6, b" %-./3456789=A_bdfghlmnpru"),

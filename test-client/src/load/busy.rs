@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 /// Less time than this says nothing.
 const TOO_SHORT: Duration = Duration::from_millis(50);
 
-/// The time of a runtime of one thread. Unlike the processor's time it does not stand while somebody else has the processor.
+/// The time of a runtime of one thread. Unlike the processor's time it also passes while another thread has the processor.
 pub struct Busy {
     before: Duration,
     at: Instant,

@@ -24,7 +24,7 @@ pub struct Report {
     pub load: LoadArgs,
     /// Where the calls went.
     pub options: CallOptions,
-    /// Whether somebody pressed Ctrl-C.
+    /// Whether Ctrl-C ended it early.
     pub interrupted: bool,
     /// What came of the calls.
     pub tally: Tally,
@@ -100,7 +100,7 @@ impl Report {
         self.options.called.target.authority()
     }
 
-    /// What somebody should know before believing the numbers; empty where there is nothing.
+    /// Why the numbers may be wrong; empty where there is no reason.
     pub fn warnings(&self) -> Vec<String> {
         let Tally { unfinished, not_started, queued, busy, lag, .. } = &self.tally;
         let concurrency = self.load.concurrency();

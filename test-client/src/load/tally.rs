@@ -44,7 +44,7 @@ pub struct Tally {
     pub not_started: u64,
     /// Calls that had no end a second after their deadline.
     pub lost: u64,
-    /// Calls that were still under way when somebody pressed Ctrl-C.
+    /// Calls that were still under way when Ctrl-C came.
     pub unfinished: u64,
     /// Calls that waited for another one to end, since too many were in flight.
     pub queued: u64,

@@ -18,7 +18,7 @@ use super::{
 /// How long after its deadline a call may take to end; one that takes longer is lost.
 const LOST_AFTER_DEADLINE: Duration = Duration::from_secs(1);
 
-/// Makes calls until all are made, or somebody presses Ctrl-C. Blocks.
+/// Makes calls until all are made, or Ctrl-C comes. Blocks.
 pub fn work(runtime: Runtime, shared: Arc<Shared>, index: usize) -> Tally {
     let tally = LocalSet::new().block_on(&runtime, async {
         let worker = Rc::new(Worker::connect(shared, index).await);

@@ -36,7 +36,7 @@ pub struct Shared {
     pub connected: Barrier,
     /// When the first call is to start.
     pub epoch: OnceLock<Instant>,
-    /// Becomes true when somebody presses Ctrl-C.
+    /// Becomes true when Ctrl-C comes.
     pub stop: watch::Receiver<bool>,
     /// How it is going, a place for each thread.
     pub glimpses: Vec<Mutex<Glimpse>>,

@@ -9,7 +9,7 @@ use bytes::BytesMut;
 pub(crate) enum Step {
     /// These bytes.
     Say(Vec<u8>),
-    /// These bytes, one at a time, with so long between.
+    /// These bytes, one at a time, with that time between.
     Drip(Vec<u8>, Duration),
     /// Reads until the server's SETTINGS are there.
     HearSettings,
@@ -19,7 +19,7 @@ pub(crate) enum Step {
     Mute,
     /// From now on nothing is read.
     Deaf,
-    /// The same with another number again and again, until the server has enough or so many were written.
+    /// The same with another number again and again, until the server has enough or that many were written.
     Flood(Flood, u32),
 }
 
@@ -41,7 +41,7 @@ impl fmt::Debug for Flood {
 pub(crate) enum Watch {
     /// The answer on that stream.
     Answer(u32),
-    /// So many bytes of its body: it need not end.
+    /// That many bytes of its body: it need not end.
     Body(u32, usize),
     /// The end of the connection.
     End,

@@ -7,22 +7,22 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::server::step::Door;
 
-/// A healthy listener's queue of connections that nobody has accepted yet.
+/// A healthy listener's queue of connections that have not been accepted yet.
 const BACKLOG: i32 = 1024;
 
 /// One connect fills a queue of none, for Linux lets in one more than it is told; the others make sure.
 const FILLERS: usize = 4;
 
-/// A port that stays reserved whether or not somebody listens on it.
+/// A port that stays reserved whether or not the peer listens on it.
 #[derive(Debug)]
 pub(crate) struct Doorway {
-    /// Bound, and never listens: nobody who asks for a free port gets this one. (Who names it can have it while it refuses.)
+    /// Bound, and never listens: the system gives it to no process that asks for a free port. (Who names it can have it while it refuses.)
     _reserved: Socket,
     address: SocketAddr,
     listener: Option<TcpListener>,
     /// Our own connects, in the queue of a listener whose connects shall vanish.
     fillers: Vec<Socket>,
-    /// Where they come from: such a connection may be in the queue still, and is nobody's call.
+    /// Where they come from: such a connection may be in the queue still, and is no client's.
     ours: Vec<SocketAddr>,
 }
 
@@ -111,7 +111,7 @@ fn listening(at: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// A connect that nobody waits for.
+/// A connect that is not waited for.
 fn filler(to: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
     socket.set_nonblocking(true)?;

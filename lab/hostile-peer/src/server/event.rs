@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-/// When nobody reads them, the oldest are forgotten.
+/// Where they are not read, the oldest are forgotten.
 const KEPT: usize = 10_000;
 
 /// Something that a peer saw.
@@ -36,7 +36,7 @@ pub enum EventKind {
     Closed,
 }
 
-/// The events nobody has taken yet.
+/// The events that have not been taken yet.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
     kept: Mutex<VecDeque<Event>>,
@@ -55,7 +55,7 @@ impl Events {
         self.more_async.notify_one();
     }
 
-    /// Blocks until there is one, or so long.
+    /// Blocks until there is one, at most for `within`.
     pub(crate) fn next_within(&self, within: Duration) -> Option<Event> {
         let waited = self.more.wait_timeout_while(self.lock(), within, |kept| kept.is_empty());
         waited.unwrap_or_else(PoisonError::into_inner).0.pop_front()

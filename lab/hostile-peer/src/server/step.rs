@@ -20,7 +20,7 @@ pub(crate) struct Script {
 pub(crate) enum Door {
     #[default]
     Open,
-    /// Nobody listens, and the port stays reserved.
+    /// The peer does not listen, and the port stays reserved.
     Refused,
     /// Connects get no answer at all.
     Vanished,
@@ -45,7 +45,7 @@ pub(crate) enum Greet {
     Preface,
     /// These bytes, whatever they mean.
     Bytes(Vec<u8>),
-    /// So many milliseconds.
+    /// Waits for that many milliseconds.
     Wait(u64),
     /// Reads what comes, and says nothing more.
     Hold,
@@ -72,7 +72,7 @@ pub(crate) enum Step {
     Data(Body),
     /// The same with END_STREAM.
     LastData(Body),
-    /// The same data again and again, with so many milliseconds between.
+    /// The same data again and again, with that many milliseconds between.
     Drip(Body, u64),
     /// A DATA frame of which only the first half is sent; so nothing more can be said on this connection.
     HalfFrame(Body),
@@ -80,7 +80,7 @@ pub(crate) enum Step {
     ResetStream(u32),
     /// GOAWAY with this error code.
     GoAway(Last, u32),
-    /// So many milliseconds.
+    /// Waits for that many milliseconds.
     Wait(u64),
     /// Says nothing more. (The same as the script's end; it makes the script say so.)
     Stall,
@@ -166,7 +166,7 @@ pub(crate) fn on_connect(steps: impl IntoIterator<Item = Greet>, on_older: Step)
     Script { opening, ..on_call([on_older]) }
 }
 
-/// A script for what nobody can connect to. Calls on the connections that there are get this.
+/// A script for a peer that takes no connections. Calls on the connections that there are get this.
 pub(crate) fn at_the_door(door: Door, on_older: Step) -> Script {
     Script { door, ..on_call([on_older]) }
 }

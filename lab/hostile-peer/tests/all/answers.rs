@@ -100,7 +100,7 @@ const EXPECTED: &[(&str, &str)] = &[
 ];
 
 #[tokio::test(start_paused = true)]
-async fn every_behaviour_looks_to_a_client_as_the_table_says() {
+async fn every_behavior_looks_to_a_client_as_the_table_says() {
     // What nobody connects to cannot be played without a port.
     for behavior in examples().into_iter().filter(|behavior| behavior.name() != "refuse") {
         let (name, expected) = (behavior.name().to_owned(), expected(&behavior));

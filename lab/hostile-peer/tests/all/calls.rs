@@ -53,7 +53,7 @@ async fn calls(role: &Role, count: usize) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn once_is_the_first_call_since_the_behaviour_was_set() {
+async fn once_is_the_first_call_since_the_behavior_was_set() {
     let unavailable = "200 application/grpc grpc-status=14 grpc-message=on purpose";
     for (name, once) in
         [("goaway-once", "GOAWAY 0"), ("refuse-stream-once", "RST 7"), ("unavailable-once", unavailable)]
@@ -112,7 +112,7 @@ async fn a_message_larger_than_every_window_comes_back_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_goes_on_with_the_next_behaviour_on_its_next_call() {
+async fn a_connection_goes_on_with_the_next_behavior_on_its_next_call() {
     let role = role("echo");
     let (mut sender, end) = connect_http2(&role).await;
     for (name, expected) in [("rst-8-before-headers", "RST 8"), ("echo", HEALTHY)] {

@@ -53,7 +53,7 @@ pub async fn run(program: &Program, calls: usize) -> anyhow::Result<bool> {
     Ok(all_kept == all_calls)
 }
 
-/// So many calls; how many there were, how many ended as they must, and how late.
+/// Makes at least `calls` calls; how many there were, how many ended as they must, and how late.
 async fn stall(program: &Program, behavior: &str, calls: usize) -> anyhow::Result<(usize, usize, Figures)> {
     let a = Child::start_on_free_port(program, "service-a", &[]).await?;
     let peer = if behavior == FROZEN { None } else { Some(Peer::start(behavior)?) };

@@ -14,7 +14,7 @@ use crate::{child::Child, grpc::ECHO, print::print, program::Program};
 const RATE: u32 = 500;
 /// Calls in one measurement: a second.
 const CALLS: usize = 500;
-/// So often each, in turns, of which the median counts: a machine that is busy for a while disturbs both, or few of them.
+/// How often each is flooded, in turns, of which the median counts: a machine that is busy for a while disturbs both, or few of them.
 const ROUNDS: usize = 9;
 /// The contract: p99 within twice of what it is while the same flood hits another port.
 const ALLOWED: f64 = 2.0;

@@ -15,7 +15,7 @@ const REPLICAS: usize = 3;
 /// Between a replica that is back and the end of the next: row 12's 1.3 s.
 const PAUSE: Duration = Duration::from_millis(1300);
 
-/// So many rounds. True if no call failed, was lost, or got another's answer.
+/// Restarts every replica `rounds` times. True if no call failed, was lost, or got another's answer.
 pub async fn run(program: &Program, rounds: usize) -> anyhow::Result<bool> {
     let mut replicas = Vec::new();
     for _ in 0..REPLICAS {

@@ -19,7 +19,7 @@ struct Point {
     success: f64,
 }
 
-/// So many calls for each share. True if attempts never were more than 1.10 × calls + 10.
+/// Makes `calls` calls for each share. True if attempts never were more than 1.10 × calls + 10.
 pub async fn run(program: &Program, calls: usize, plot: Option<&PathBuf>) -> anyhow::Result<bool> {
     print("A fails   attempts a call   calls that went well\n");
     let mut points = Vec::new();

@@ -33,7 +33,7 @@ const RATE: u32 = 500;
 /// How long a load may take.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// So many idle connections, and a quarter of it that never get on. True if memory and time are as they must be.
+/// Opens `idle` idle connections, and a quarter of it that never get on. True if memory and time are as they must be.
 pub async fn run(program: &Program, idle: usize) -> anyhow::Result<bool> {
     let idle = within_the_limit(idle)?;
     let a = start_a(program, 0, &[]).await?;
@@ -66,7 +66,7 @@ async fn start_b(program: &Program, whose: &'static str, a: &Child) -> anyhow::R
     Child::start_on_free_port(program, whose, &flags).await
 }
 
-/// So many connections, each opened so.
+/// Opens `count` connections.
 async fn connect<T>(count: usize, open: impl AsyncFn(usize) -> anyhow::Result<T>) -> anyhow::Result<Vec<T>> {
     let mut all = Vec::new();
     for first in (0..count).step_by(AT_ONCE) {

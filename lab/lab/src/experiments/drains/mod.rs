@@ -27,7 +27,7 @@ struct Sum {
     exits: Figures,
 }
 
-/// So many signals with calls in flight, and a tenth of that without. True if each round was as it must be.
+/// Sends `rounds` signals with calls in flight, and a tenth of that without. True if each round was as it must be.
 pub async fn run(program: &Program, rounds: usize) -> anyhow::Result<bool> {
     let a = start_a(program, 0, &["--fault-injection"]).await?;
     let kinds = (0..rounds).map(|number| (number, Kind::of(number, true)));
