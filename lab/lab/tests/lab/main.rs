@@ -1,4 +1,4 @@
-//! The lab's tests, in one program: each test has processes of its own, and most of their time is spent waiting.
+//! The lab's tests, in one program: each test has processes of its own, and most of the time is spent waiting.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod breaking;
