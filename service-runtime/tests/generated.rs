@@ -3,9 +3,10 @@
 use std::{env, fs, path::Path};
 
 /// The folder of a `.proto`, its name, its package, and where the code is.
-const PROTOS: [(&str, &str, &str, &str); 2] = [
+const PROTOS: [(&str, &str, &str, &str); 3] = [
     ("proto", "health", "grpc.health.v1", "src/generated"),
     ("examples/proto", "hello", "hello.v1", "examples/generated"),
+    ("tests/streams/proto", "streams", "streams.v1", "tests/streams/generated"),
 ];
 
 #[test]
