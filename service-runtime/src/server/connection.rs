@@ -91,7 +91,7 @@ where
         _ = connection => 0,
         () = calls.given_up() => 0,
         () = calls.quiet() => 0,
-        // Streams have no end of their own that a connection's age may set.
+        // A connection's age does not end streams: a stream lives by its caller's deadline.
         () = async { sleep(grace).await; calls.streams_ended().await } => 0,
         () = phases.reached(Phase::Cut) => calls.unfinished(),
     }

@@ -10,7 +10,7 @@ use h2::{
 use http::{HeaderMap, Request};
 use prost::Message as _;
 use service_runtime::origin::Origin;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, task::JoinHandle};
 use tonic::{
     Code, Status,
     transport::{Channel, Endpoint},
@@ -45,9 +45,19 @@ pub fn frame(flag: u8, message: &[u8]) -> Bytes {
     frame.freeze()
 }
 
+/// Time for the server to do more, if it would: round trips on a connection of its own, each of which takes several turns of the
+/// runtime that the test and the server share.
+pub async fn turns(connection: &Connection) {
+    for _ in 0..30 {
+        assert_eq!(connection.echo("").await.unwrap().status.code(), Code::Ok);
+    }
+}
+
 /// A connection.
 pub struct Connection {
     requests: SendRequest<Bytes>,
+    /// Resolves once the connection is over.
+    pub over: JoinHandle<Result<(), h2::Error>>,
 }
 
 impl Connection {
@@ -57,8 +67,7 @@ impl Connection {
         let mut builder = h2::client::Builder::new();
         builder.initial_window_size(window).initial_connection_window_size(1 << 24);
         let (requests, connection) = builder.handshake(stream).await.unwrap();
-        tokio::spawn(connection);
-        Connection { requests }
+        Connection { requests, over: tokio::spawn(connection) }
     }
 
     /// A call to a method, with more headers. Its messages follow.

@@ -3,23 +3,14 @@
 use std::time::Duration;
 
 use tokio::time::timeout;
-use tonic::Code;
 
 use crate::{
-    caller::{Connection, DEFAULT_WINDOW},
+    caller::{Connection, DEFAULT_WINDOW, turns},
     service::{Act, serve},
 };
 
 /// The content of an item that takes a kibibyte on the wire.
 const KIBIBYTE: usize = 1024 - 8;
-
-/// Time for the server to do more, if it would: round trips on a connection of its own, each of which takes several turns of the
-/// runtime that the test and the server share.
-async fn turns(connection: &Connection) {
-    for _ in 0..100 {
-        assert_eq!(connection.echo("").await.unwrap().status.code(), Code::Ok);
-    }
-}
 
 #[tokio::test]
 async fn polls_a_handlers_stream_no_further_than_its_caller_reads() {
@@ -30,7 +21,7 @@ async fn polls_a_handlers_stream_no_further_than_its_caller_reads() {
     let download = server.download().await;
     let mut taken = 0;
     let mut fill = async || {
-        // What the stream takes now it takes within 100 turns.
+        // What the stream takes now it takes within those turns.
         loop {
             tokio::select! {
                 biased;
