@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tonic::Code;
 
 use crate::{
@@ -54,6 +54,22 @@ async fn is_deadline_exceeded_for_each_stream_of_the_caller() {
         let status = call.answer().await.unwrap().status;
         assert_eq!(said(&status), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()), "{method}");
     }
+}
+
+#[tokio::test]
+async fn keeps_its_deadline_while_its_caller_does_not_read() {
+    let mut server = serve().await;
+    // A window that the first item fills.
+    let connection = Connection::open(server.address, 10).await;
+    let call = connection.download(&[("grpc-timeout", "200m")]).await;
+    let download = server.download().await;
+    let began = Instant::now();
+    let sends = async { while download.acts.send(Act::Send(vec![7; 100])).await.is_ok() {} };
+    timeout(Duration::from_secs(5), sends).await.expect("the handler's stream is dropped");
+    assert!(began.elapsed() < Duration::from_millis(200) + SLACK, "{:?}", began.elapsed());
+    let answer = call.answer().await.unwrap();
+    assert!(answer.body.starts_with(&item(vec![7; 100])));
+    assert_eq!(said(&answer.status), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()));
 }
 
 #[tokio::test]
