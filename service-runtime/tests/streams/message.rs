@@ -57,3 +57,12 @@ async fn refuses_what_is_no_frame() {
         }
     }
 }
+
+#[tokio::test]
+async fn refuses_what_is_not_of_its_type() {
+    for method in ["Upload", "Chat"] {
+        // A field that says it is longer than the message.
+        let status = status_after(method, frame(0, b"\x0a\x7f")).await;
+        assert_eq!(status, (Code::Internal, "BAD_MESSAGE".to_owned()), "{method}");
+    }
+}
