@@ -4,14 +4,14 @@
 
 use std::{
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Frame, SizeHint};
-use tokio::time::{Sleep, sleep_until};
+use tokio::{task::JoinSet, time::sleep_until};
 use tonic::{Status, body::Body};
 
 use super::{Handle, answer, last_frame};
@@ -51,17 +51,36 @@ impl<S: Handle> Handle for KeepDeadline<S> {
 
 /// A stream that ends with DEADLINE_EXCEEDED when the deadline passes.
 struct EndsAt {
-    inner: Body,
+    inner: Arc<Mutex<Body>>,
     deadline: Deadline,
-    expired: Pin<Box<Sleep>>,
+    /// A task that ends at the deadline, or is dropped with the stream.
+    expiry: JoinSet<()>,
     /// Who says so; `None` once it has been said.
     identity: Option<Identity>,
 }
 
 impl EndsAt {
     fn new(inner: Body, deadline: Deadline, identity: Identity) -> Self {
-        EndsAt { inner, deadline, expired: Box::pin(sleep_until(deadline.at())), identity: Some(identity) }
+        let inner = Arc::new(Mutex::new(inner));
+        let mut expiry = JoinSet::new();
+        // A task, because nothing polls this body while the caller does not read: what the handler's stream holds, and its place
+        // among the calls that are allowed at once, is given back all the same.
+        expiry.spawn({
+            let inner = Arc::downgrade(&inner);
+            async move {
+                sleep_until(deadline.at()).await;
+                if let Some(inner) = inner.upgrade() {
+                    *locked(&inner) = Body::empty();
+                }
+            }
+        });
+        EndsAt { inner, deadline, expiry, identity: Some(identity) }
     }
+}
+
+/// Locked also after a panic of the handler's, which the layer around this one turns into the end of the stream.
+fn locked(inner: &Mutex<Body>) -> MutexGuard<'_, Body> {
+    inner.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl http_body::Body for EndsAt {
@@ -69,18 +88,18 @@ impl http_body::Body for EndsAt {
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let expired = self.expired.as_mut().poll(cx).is_ready();
-        // Where the caller has not read for a while the body is polled late, and perhaps before the timer has its turn.
+        let expired = self.expiry.poll_join_next(cx).is_ready();
+        // A body that is polled late may be polled before the task has its turn.
         if !expired && !self.deadline.remaining().is_zero() {
-            return Pin::new(&mut self.inner).poll_frame(cx);
+            return Pin::new(&mut *locked(&self.inner)).poll_frame(cx);
         }
-        // The handler's stream has no more to do: whatever it holds is given back now, and not when the caller reads on.
-        self.inner = Body::empty();
+        *locked(&self.inner) = Body::empty();
         Poll::Ready(self.identity.take().map(|identity| last_frame(&refused(&identity, Refusal::DeadlinePassed))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.identity.is_none() || self.inner.is_end_stream()
+        // The body that the deadline has emptied is at its end, and the status is still to come.
+        self.identity.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {

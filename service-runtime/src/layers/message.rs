@@ -11,7 +11,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::Frame;
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use tokio::time::timeout;
 use tonic::{Status, body::Body};
 
@@ -45,11 +45,13 @@ pub struct Limits {
 impl<S: Handle> Handle for Messages<S> {
     async fn handle(&self, request: Request<Body>) -> Response<Body> {
         let encoding = Encoding::of(request.headers());
-        let is_stream = request.extensions().get::<Arc<Method>>().is_some_and(|method| method.client_streaming);
+        let method = request.extensions().get::<Arc<Method>>();
+        let takes_a_stream = method.is_some_and(|method| method.client_streaming);
+        let answers_with_a_stream = method.is_some_and(|method| method.server_streaming);
         let request = match encoding {
             // The generated code looks at the header before it reads a byte of the body.
             Encoding::Other => request,
-            _ if is_stream => self.limits.each(encoding, request),
+            _ if takes_a_stream => self.limits.each(encoding, request),
             _ => match self.limits.one(encoding, request).await {
                 Ok(request) => request,
                 Err(refusal) => return answer(self.limits.status(refusal)),
@@ -57,6 +59,10 @@ impl<S: Handle> Handle for Messages<S> {
         };
         let mut response = self.inner.handle(request).await;
         match refused_by_generated_code(encoding, response.headers()) {
+            None if takes_a_stream && answers_with_a_stream => {
+                let limits = self.limits.clone();
+                response.map(|body| Body::new(body.map_frame(move |frame| limits.restate(encoding, frame))))
+            }
             None => response,
             Some(refusal) => {
                 let mut refused = answer(self.limits.status(refusal));
@@ -100,6 +106,16 @@ impl Limits {
         let received = request.extensions().get::<Received>().cloned().unwrap_or_default();
         let limits = self.clone();
         request.map(|inner| Body::new(Stream { inner, limits, encoding, received, bytes: BytesMut::new() }))
+    }
+
+    /// The end of a stream in our own words, where the generated code refused one of its messages.
+    fn restate(&self, encoding: Encoding, mut frame: Frame<Bytes>) -> Frame<Bytes> {
+        let refusal = frame.trailers_ref().and_then(|trailers| refused_by_generated_code(encoding, trailers));
+        if let (Some(refusal), Some(trailers)) = (refusal, frame.trailers_mut()) {
+            // Our own sentences fit into a header.
+            let _ = self.status(refusal).add_header(trailers);
+        }
+        frame
     }
 
     fn status(&self, refusal: Refusal) -> Status {

@@ -52,8 +52,9 @@ pub struct Record<S> {
 
 /// A call that the end of its connection waits for, until it is dropped.
 pub(crate) trait InFlight: Send + Sync {
-    /// It goes on for as long as it likes, as a Watch does: the end of its answer is not waited for.
-    fn is_a_stream(&self);
+    /// It goes on for as long as it likes, so that the age of its connection does not end it; and its answer too, as that of a
+    /// Watch does, so that no peer is given up for not having taken it.
+    fn is_a_stream(&self, and_so_is_its_answer: bool);
 }
 
 /// What the log shows of a path that is no method's, in characters.
@@ -114,8 +115,9 @@ impl<S> Record<S> {
         let in_flight: Option<Arc<dyn InFlight>> = request.extensions_mut().remove();
         let is_stream = method.as_ref().is_some_and(|method| method.server_streaming);
         let is_own_health = method.as_ref().is_some_and(|method| method.is_own_health());
-        if let Some(in_flight) = in_flight.as_ref().filter(|_| is_stream) {
-            in_flight.is_a_stream();
+        let takes_a_stream = method.as_ref().is_some_and(|method| method.client_streaming);
+        if let Some(in_flight) = in_flight.as_ref().filter(|_| is_stream || takes_a_stream) {
+            in_flight.is_a_stream(is_stream);
         }
         let face = request.extensions().get::<Face>();
         let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);

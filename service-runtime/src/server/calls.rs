@@ -4,16 +4,13 @@
 
 use std::{
     pin::pin,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
 use tokio::{
     sync::Notify,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 
 use super::{
@@ -31,7 +28,8 @@ pub(super) const QUIET: Duration = Duration::from_millis(225);
 /// A call whose answer is not complete yet; the last clone that is dropped ends it.
 struct OneCall {
     calls: Arc<Calls>,
-    is_a_stream: AtomicBool,
+    /// Set of a stream: whether its answer is one too.
+    stream: OnceLock<bool>,
 }
 
 /// A call that a handler has not answered yet.
@@ -54,6 +52,8 @@ struct State {
     now: usize,
     /// Those of them that go on for as long as they like.
     streams: usize,
+    /// Those of the streams whose answer goes on for as long as it likes.
+    answered_by_streams: usize,
     ever: bool,
     /// When the last call ended.
     idle_since: Instant,
@@ -61,7 +61,11 @@ struct State {
 
 impl State {
     fn is_busy(&self) -> bool {
-        self.now > 0 || self.wire.answers_under_way() > 0 || !self.wire.is_flushed()
+        self.now > 0 || self.is_answering()
+    }
+
+    fn is_answering(&self) -> bool {
+        self.wire.answers_under_way() > 0 || !self.wire.is_flushed()
     }
 }
 
@@ -69,7 +73,8 @@ impl Calls {
     pub fn new() -> Self {
         let accepted = Instant::now();
         let wire = Wire::new(accepted);
-        let state = State { wire, in_hand: 0, now: 0, streams: 0, ever: false, idle_since: accepted };
+        let state =
+            State { wire, in_hand: 0, now: 0, streams: 0, answered_by_streams: 0, ever: false, idle_since: accepted };
         Calls { accepted, state: Mutex::new(state), changed: Notify::new() }
     }
 
@@ -86,7 +91,7 @@ impl Calls {
         state.ever = true;
         drop(state);
         self.changed.notify_waiters();
-        let call = OneCall { calls: self.clone(), is_a_stream: AtomicBool::new(false) };
+        let call = OneCall { calls: self.clone(), stream: OnceLock::new() };
         (Arc::new(call), InHand(self.clone()))
     }
 
@@ -100,7 +105,9 @@ impl Calls {
     /// Of the `bytes` that were to go out the peer took the first `taken`; or `takes` no more for now.
     pub fn wrote<'a>(&self, bytes: impl Iterator<Item = &'a [u8]>, taken: usize, takes: bool) -> Result<(), Flood> {
         let mut state = self.state();
-        let (was_busy, now) = (state.is_busy(), Instant::now());
+        let now = Instant::now();
+        let was_busy = state.is_busy();
+        let was_answering = state.is_answering();
         state.wire.takes_bytes(takes, now);
         let (mut left, mut flood) = (taken, Ok(()));
         for bytes in bytes {
@@ -108,13 +115,13 @@ impl Calls {
             left -= gone.len();
             flood = flood.and(state.wire.wrote(gone, now));
         }
-        let is_busy = state.is_busy();
-        if was_busy && !is_busy {
+        if was_busy && !state.is_busy() {
             state.idle_since = now;
         }
-        drop(state);
         // Also where it begins: a handler is done before the first byte of its answer goes out.
-        if was_busy != is_busy {
+        let changed = was_answering != state.is_answering();
+        drop(state);
+        if changed {
             self.changed.notify_waiters();
         }
         flood
@@ -143,11 +150,23 @@ impl Calls {
     /// Returns once nothing has been under way for [`QUIET`], the wait for a first call included.
     pub async fn quiet(&self) {
         let quiet = if self.state().ever { QUIET } else { QUIET - FIRST_CALL };
+        self.without(State::is_busy, quiet).await;
+    }
+
+    /// Returns once no stream is open: at once where there is none, else when the last one's end has gone out.
+    pub async fn streams_ended(&self) {
+        if self.state().streams > 0 {
+            self.without(|state| state.streams > 0 || state.is_answering(), QUIET).await;
+        }
+    }
+
+    /// Returns once it `is_so` no more, and has not been for `quiet`.
+    async fn without(&self, is_so: impl Fn(&State) -> bool, quiet: Duration) {
         loop {
             let mut changed = pin!(self.changed.notified());
             // From here on nothing is missed.
             changed.as_mut().enable();
-            if self.state().is_busy() {
+            if is_so(&self.state()) {
                 changed.await;
             } else if timeout(quiet, changed).await.is_err() {
                 return;
@@ -160,30 +179,13 @@ impl Calls {
         loop {
             let ends = {
                 let state = self.state();
-                state.wire.gives_up_at(state.streams)
+                state.wire.gives_up_at(state.answered_by_streams)
             };
             let now = Instant::now();
             match ends {
                 Some(at) if at <= now => return,
                 // Whatever begins later ends later than this, so that nothing is looked at too late.
                 ends => sleep_until(ends.unwrap_or(now + UNFINISHED).min(now + UNFINISHED)).await,
-            }
-        }
-    }
-
-    /// Returns once no stream has been open for `time`: a stream has no end of its own that the age of a connection may set.
-    pub async fn without_streams_for(&self, time: Duration) {
-        loop {
-            let mut changed = pin!(self.changed.notified());
-            // From here on nothing is missed.
-            changed.as_mut().enable();
-            if self.state().streams > 0 {
-                changed.await;
-                continue;
-            }
-            sleep(time).await;
-            if self.state().streams == 0 {
-                return;
             }
         }
     }
@@ -206,19 +208,22 @@ impl Calls {
 }
 
 impl InFlight for OneCall {
-    fn is_a_stream(&self) {
-        if !self.is_a_stream.swap(true, Ordering::Relaxed) {
-            self.calls.state().streams += 1;
+    fn is_a_stream(&self, and_so_is_its_answer: bool) {
+        if self.stream.set(and_so_is_its_answer).is_ok() {
+            let mut state = self.calls.state();
+            state.streams += 1;
+            state.answered_by_streams += usize::from(and_so_is_its_answer);
         }
     }
 }
 
 impl Drop for OneCall {
     fn drop(&mut self) {
-        let is_a_stream = *self.is_a_stream.get_mut();
+        let stream = self.stream.get();
         let mut state = self.calls.state();
         state.now -= 1;
-        state.streams -= usize::from(is_a_stream);
+        state.streams -= usize::from(stream.is_some());
+        state.answered_by_streams -= usize::from(stream == Some(&true));
         state.idle_since = Instant::now();
         drop(state);
         self.calls.changed.notify_waiters();

@@ -12,15 +12,11 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     task::yield_now,
+    time::sleep,
 };
 use tonic::{body::Body, transport::server::TcpConnectInfo};
 
-use super::{
-    calls::{Calls, QUIET},
-    config::Lifetime,
-    io::ServerIo,
-    wire::MAX_CONCURRENT_STREAMS,
-};
+use super::{calls::Calls, config::Lifetime, io::ServerIo, wire::MAX_CONCURRENT_STREAMS};
 use crate::{
     layers::Handle,
     shutdown::{Phase, Phases},
@@ -104,7 +100,8 @@ where
         _ = connection => 0,
         () = calls.given_up() => 0,
         () = calls.quiet() => 0,
-        () = calls.without_streams_for(grace.max(QUIET)) => 0,
+        // A connection's age does not end streams: a stream lives by its caller's deadline.
+        () = async { sleep(grace).await; calls.streams_ended().await } => 0,
         () = phases.reached(Phase::Cut) => calls.unfinished(),
     }
 }

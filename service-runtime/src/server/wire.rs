@@ -189,7 +189,8 @@ impl Wire {
         self.stuck.is_none()
     }
 
-    /// When the peer will have been waited for long enough. `streams` is the number of calls that go on for as long as they like.
+    /// When the peer will have been waited for long enough. `streams` is the number of answers that go on for as long as they
+    /// like.
     pub fn gives_up_at(&self, streams: usize) -> Option<Instant> {
         let unfinished = self.begun.map(|begun| begun + UNFINISHED);
         let stuck = self.stuck.map(|stuck| stuck + UNREAD);

@@ -1,0 +1,99 @@
+//! How a stream ends: by a panic, by its deadline, by its caller.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+use tonic::Code;
+
+use crate::{
+    caller::{Connection, DEFAULT_WINDOW, item, said},
+    service::{Act, serve},
+};
+
+/// What the contract allows beyond a bound, on a machine that has other work (`docs/contract.md`, "Terms").
+const SLACK: Duration = Duration::from_millis(100);
+
+#[tokio::test]
+async fn is_unknown_after_a_panic_and_keeps_what_was_sent() {
+    let mut server = serve().await;
+    let connection = Connection::open(server.address, DEFAULT_WINDOW).await;
+    let call = connection.download(&[]).await;
+    let download = server.download().await;
+    download.acts.send(Act::Send(b"before".to_vec())).await.unwrap();
+    download.acts.send(Act::Panic).await.unwrap();
+    let answer = call.answer().await.unwrap();
+    assert!(!answer.headers.contains_key("grpc-status"), "the status is in the trailers");
+    assert_eq!(answer.body, item("before"));
+    assert_eq!(said(&answer.status), (Code::Unknown, "PANIC".to_owned()));
+    assert_eq!(connection.echo("lives").await.unwrap().body, item("lives"));
+}
+
+#[tokio::test]
+async fn is_deadline_exceeded_in_the_trailers_and_gives_the_handler_back() {
+    let mut server = serve().await;
+    let connection = Connection::open(server.address, DEFAULT_WINDOW).await;
+    let began = Instant::now();
+    let call = connection.download(&[("grpc-timeout", "200m")]).await;
+    let download = server.download().await;
+    download.acts.send(Act::Send(b"before".to_vec())).await.unwrap();
+    let answer = call.answer().await.unwrap();
+    let took = began.elapsed();
+    assert_eq!(answer.body, item("before"));
+    assert_eq!(said(&answer.status), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()));
+    assert!((Duration::from_millis(200)..Duration::from_millis(200) + SLACK).contains(&took), "{took:?}");
+    assert!(download.acts.is_closed());
+}
+
+#[tokio::test]
+async fn is_deadline_exceeded_for_each_stream_of_the_caller() {
+    let server = serve().await;
+    let connection = Connection::open(server.address, DEFAULT_WINDOW).await;
+    for method in ["Upload", "Chat"] {
+        let mut call = connection.call(method, &[("grpc-timeout", "100m")]).await.unwrap();
+        call.items.send_data(item("and no more"), false).unwrap();
+        let status = call.answer().await.unwrap().status;
+        assert_eq!(said(&status), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()), "{method}");
+    }
+}
+
+#[tokio::test]
+async fn keeps_its_deadline_while_its_caller_does_not_read() {
+    let mut server = serve().await;
+    // A window that the first item fills.
+    let connection = Connection::open(server.address, 10).await;
+    let call = connection.download(&[("grpc-timeout", "200m")]).await;
+    let download = server.download().await;
+    let began = Instant::now();
+    let sends = async { while download.acts.send(Act::Send(vec![7; 100])).await.is_ok() {} };
+    timeout(Duration::from_secs(5), sends).await.expect("the handler's stream is dropped");
+    assert!(began.elapsed() < Duration::from_millis(200) + SLACK, "{:?}", began.elapsed());
+    let answer = call.answer().await.unwrap();
+    assert!(answer.body.starts_with(&item(vec![7; 100])));
+    assert_eq!(said(&answer.status), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()));
+}
+
+#[tokio::test]
+async fn ends_for_its_handler_once_its_caller_has_cancelled() {
+    let mut server = serve().await;
+    let connection = Connection::open(server.address, DEFAULT_WINDOW).await;
+    let call = connection.download(&[]).await;
+    let download = server.download().await;
+    let began = Instant::now();
+    drop(call);
+    download.acts.closed().await;
+    assert!(began.elapsed() < Duration::from_millis(50) + SLACK, "{:?}", began.elapsed());
+
+    let mut upload = connection.call("Upload", &[]).await.unwrap();
+    let mut chat = connection.call("Chat", &[]).await.unwrap();
+    for (call, method) in [(&mut upload, "Upload"), (&mut chat, "Chat")] {
+        call.items.send_data(item(method), false).unwrap();
+    }
+    let (mut items, mut answers) = chat.begun().await;
+    assert_eq!(answers.next().await.unwrap().unwrap(), item("Chat"));
+    let began = Instant::now();
+    items.send_reset(h2::Reason::CANCEL);
+    assert_eq!(server.ended.recv().await, Some("Chat"));
+    drop(upload);
+    assert_eq!(server.ended.recv().await, Some("Upload"));
+    assert!(began.elapsed() < Duration::from_millis(50) + SLACK, "{:?}", began.elapsed());
+}
