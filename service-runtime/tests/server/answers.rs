@@ -8,7 +8,7 @@ use tokio::{
 use tonic::{Code, codec::CompressionEncoding};
 use tonic_types::StatusExt as _;
 
-use crate::scripted::{LONG, Line, Receipt, Running, config, failed, line, scripted, server, start};
+use crate::scripted::{LONG, Receipt, config, line, scripted, server, start};
 
 #[tokio::test]
 async fn a_bare_status_of_a_handler_gets_an_origin() {
@@ -59,40 +59,10 @@ async fn a_handler_sees_both_addresses_of_its_connection() {
     assert!(remote.starts_with("127.0.0.1:") && remote != local, "{status:?}");
 }
 
-async fn says_gzipped(running: &Running, text: &str) -> Result<u64, tonic::Status> {
-    let mut client = running.client().await.send_compressed(CompressionEncoding::Gzip);
-    Ok(client.say(scripted("", line(text))).await?.into_inner().lines)
-}
-
-async fn dictates_gzipped(running: &Running, lines: Vec<Line>) -> Result<u64, tonic::Status> {
-    let mut client = running.client().await.send_compressed(CompressionEncoding::Gzip);
-    Ok(client.dictate(futures_util::stream::iter(lines)).await?.into_inner().lines)
-}
-
-#[tokio::test]
-async fn a_service_gets_the_compression_that_it_accepts_and_the_limit_holds_for_what_comes_out() {
-    let running = start!(server(config(|config| config.max_message_size = 2_000)), Some(CompressionEncoding::Gzip));
-    assert_eq!(says_gzipped(&running, &"x".repeat(1_900)).await.unwrap(), 1);
-    let too_large = (Code::ResourceExhausted, "MESSAGE_TOO_LARGE".to_owned());
-    assert_eq!(failed(says_gzipped(&running, &"x".repeat(100_000)).await), too_large);
-    assert_eq!(dictates_gzipped(&running, vec![line(&"x".repeat(1_900)); 3]).await.unwrap(), 3);
-    assert_eq!(failed(dictates_gzipped(&running, vec![line(""), line(&"x".repeat(100_000))]).await), too_large);
-}
-
-#[tokio::test]
-async fn a_service_that_accepts_no_compression_says_so() {
-    let running = start!(server(config(|_| {})));
-    for result in [says_gzipped(&running, "hello").await, dictates_gzipped(&running, vec![line("hello")]).await] {
-        let status = result.unwrap_err();
-        assert_eq!(crate::scripted::failure(&status), (Code::Unimplemented, "WRONG_ENCODING".into()));
-        assert_eq!(status.metadata().get("grpc-accept-encoding").unwrap(), "identity");
-    }
-}
-
 #[tokio::test]
 async fn what_is_not_what_its_encoding_says_is_a_bad_frame() {
     let running = start!(server(config(|_| {})), Some(CompressionEncoding::Gzip));
     let mut stream = tokio::time::timeout(LONG, TcpStream::connect(running.address)).await.unwrap().unwrap();
-    let status = crate::streams::raw::call(&mut stream, &[("grpc-encoding", "gzip")], b"\x01\0\0\0\x04oops").await;
+    let status = crate::raw::call(&mut stream, &[("grpc-encoding", "gzip")], b"\x01\0\0\0\x04oops").await;
     assert_eq!(status, "13");
 }

@@ -14,8 +14,8 @@ use tonic::{Code, Status, body::Body, service::InterceptorLayer};
 use tower::{BoxError, Layer, Service};
 
 use crate::{
+    raw,
     scripted::{LONG, config, failed, line, named, scripted, server, start},
-    streams::raw,
 };
 
 /// Refuses whoever has no token.

@@ -1,9 +1,10 @@
-//! A server as a stranger builds it: their layers, their statuses, their runtime, their streams; asked over real sockets.
+//! A server as a stranger builds it: their layers, their statuses, their runtime; asked over real sockets.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod answers;
 mod layers;
 mod log;
+mod raw;
 mod scripted;
 mod start;
 mod streams;

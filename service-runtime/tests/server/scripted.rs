@@ -1,19 +1,9 @@
 //! A chat service that does what the metadata `script` of a call says, and the ways to start and to call it.
 
-use std::{
-    net::SocketAddr,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{net::SocketAddr, pin::Pin, time::Duration};
 
 use futures_util::{Stream, StreamExt as _, stream};
-use service_runtime::{
-    Identity, Server, ServerConfig, Services, Shutdown, origin::Origin, server::Draining, shutdown::Trigger,
-};
+use service_runtime::{Identity, Server, ServerConfig, Services, Shutdown, origin::Origin, shutdown::Trigger};
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 use tonic::{Code, Request, Response, Status, Streaming, codec::CompressionEncoding, transport::Channel};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -28,11 +18,8 @@ pub const LONG: Duration = Duration::from_secs(20);
 /// The service, and what tests look at.
 #[derive(Clone)]
 pub struct Scripted {
-    /// Lines that `endless` has made.
-    pub made: Arc<AtomicUsize>,
     /// Told when a stream or a call is dropped before its end.
     dropped: mpsc::UnboundedSender<()>,
-    draining: Option<Draining>,
 }
 
 type Lines = Pin<Box<dyn Stream<Item = Result<Line, Status>> + Send>>;
@@ -79,32 +66,9 @@ impl chat_server::Chat for Scripted {
     type ListenStream = Lines;
 
     async fn listen(&self, request: Request<ListenRequest>) -> Result<Response<Lines>, Status> {
-        let guard = Guard(self.dropped.clone());
         let one = stream::iter([Ok(line("one"))]);
         let lines: Lines = match script(&request).as_str() {
-            "three" => Box::pin(stream::iter(["one", "two", "three"].map(|text| Ok(line(text))))),
-            "open" => Box::pin(one.chain(stream::once(async move {
-                let _guard = guard;
-                std::future::pending().await
-            }))),
-            "panic" => Box::pin(one.chain(stream::once(async {
-                // tonic's encoder sends what it has when there is nothing more for now.
-                tokio::task::yield_now().await;
-                panic!("in the middle of a stream")
-            }))),
             "error" => Box::pin(one.chain(stream::iter([Err(Status::data_loss("the rest is lost"))]))),
-            "endless" => {
-                let made = self.made.clone();
-                Box::pin(stream::repeat_with(move || {
-                    made.fetch_add(1, Ordering::Relaxed);
-                    Ok(line(&"x".repeat(1000)))
-                }))
-            }
-            "until-drain" => {
-                let draining = self.draining.clone().unwrap();
-                let end = Box::pin(async move { draining.begun().await });
-                Box::pin(one.chain(stream::pending().take_until(end)))
-            }
             other => return Err(Status::invalid_argument(other.to_owned())),
         };
         Ok(Response::new(lines))
@@ -132,9 +96,9 @@ impl chat_server::Chat for Scripted {
 /// A server that runs, and how to end it.
 pub struct Running {
     pub address: SocketAddr,
-    pub trigger: Trigger,
+    /// Kept: a server whose trigger is gone is never asked to drain, and that is as well.
+    pub _trigger: Trigger,
     pub served: JoinHandle<anyhow::Result<()>>,
-    pub made: Arc<AtomicUsize>,
     pub dropped: mpsc::UnboundedReceiver<()>,
 }
 
@@ -161,30 +125,27 @@ macro_rules! start {
         crate::scripted::start!($server, None)
     };
     ($server:expr, $encoding:expr) => {{
-        let (listener, trigger, shutdown, scripted, made, dropped) = crate::scripted::parts().await;
+        let (listener, trigger, shutdown, scripted, dropped) = crate::scripted::parts().await;
         let address = listener.local_addr().unwrap();
-        let services = move |worker: &service_runtime::server::Worker| scripted.services(worker.draining(), $encoding);
+        let services = move |_: &service_runtime::server::Worker| scripted.services($encoding);
         let served = tokio::spawn($server.serve_here(listener, services, shutdown));
-        crate::scripted::Running { address, trigger, served, made, dropped }
+        crate::scripted::Running { address, _trigger: trigger, served, dropped }
     }};
 }
 pub(crate) use start;
 
-pub type Parts = (TcpListener, Trigger, Shutdown, Scripted, Arc<AtomicUsize>, mpsc::UnboundedReceiver<()>);
+pub type Parts = (TcpListener, Trigger, Shutdown, Scripted, mpsc::UnboundedReceiver<()>);
 
 pub async fn parts() -> Parts {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (trigger, shutdown) = Shutdown::new();
     let (dropped, hears) = mpsc::unbounded_channel();
-    let made = Arc::new(AtomicUsize::new(0));
-    let scripted = Scripted { made: made.clone(), dropped, draining: None };
-    (listener, trigger, shutdown, scripted, made, hears)
+    (listener, trigger, shutdown, Scripted { dropped }, hears)
 }
 
 impl Scripted {
-    pub fn services(&self, draining: Draining, encoding: Option<CompressionEncoding>) -> Services {
-        let scripted = Scripted { draining: Some(draining), ..self.clone() };
-        let chat = ChatServer::new(scripted).max_decoding_message_size(usize::MAX);
+    pub fn services(&self, encoding: Option<CompressionEncoding>) -> Services {
+        let chat = ChatServer::new(self.clone()).max_decoding_message_size(usize::MAX);
         Services::new().add(encoding.into_iter().fold(chat, ChatServer::accept_compressed))
     }
 }

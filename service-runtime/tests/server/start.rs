@@ -9,8 +9,8 @@ use crate::scripted::{DESCRIPTORS, Receipt, config, failed, identity, line, part
 /// What the start says.
 async fn refused(server: Server, twice: bool) -> String {
     let (listener, _trigger, shutdown, scripted, ..) = parts().await;
-    let services = move |worker: &server::Worker| {
-        let services = scripted.services(worker.draining(), None);
+    let services = move |_: &server::Worker| {
+        let services = scripted.services(None);
         if twice { services.add(crate::scripted::ChatServer::new(scripted.clone())) } else { services }
     };
     server.serve(listener, services, shutdown).await.unwrap_err().to_string()
@@ -18,11 +18,11 @@ async fn refused(server: Server, twice: bool) -> String {
 
 #[tokio::test]
 async fn serves_on_threads_of_its_own_until_any_future_ends() {
-    let (listener, _, _, handler, ..) = parts().await;
+    let (listener, _, _, handler, _) = parts().await;
     let address = listener.local_addr().unwrap();
     let (end, ended) = oneshot::channel::<()>();
     let server = server(config(|config| config.workers = Some(2)));
-    let services = move |worker: &server::Worker| handler.services(worker.draining(), None);
+    let services = move |_: &server::Worker| handler.services(None);
     let served = tokio::spawn(server.serve(listener, services, async { drop(ended.await) }));
     let mut client = crate::scripted::client_of(address).await;
     assert_eq!(client.say(scripted("", line("hello"))).await.unwrap().into_inner(), Receipt { lines: 1 });
@@ -50,7 +50,7 @@ async fn says_what_in_its_configuration_contradicts_itself() {
     let error = refused(server(config(|config| config.max_connections = 0)), false).await;
     assert!(error.starts_with("max_connections is 0"), "{error}");
     let (listener, _trigger, shutdown, handler, ..) = parts().await;
-    let services = move |worker: &server::Worker| handler.services(worker.draining(), None);
+    let services = move |_: &server::Worker| handler.services(None);
     let many = server(config(|config| config.workers = Some(4)));
     let error = many.serve_here(listener, services, shutdown).await.unwrap_err().to_string();
     assert!(error.starts_with("serve_here has one worker"), "{error}");

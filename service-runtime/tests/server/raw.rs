@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use h2::{
     RecvStream,
-    client::{ResponseFuture, SendRequest, handshake},
+    client::{ResponseFuture, handshake},
 };
 use http::{HeaderMap, Request};
 use tokio::net::TcpStream;
@@ -65,13 +65,4 @@ pub async fn to_the_trailers(mut body: RecvStream) -> HeaderMap {
         body.flow_control().release_capacity(length).unwrap();
     }
     body.trailers().await.unwrap().unwrap()
-}
-
-/// A connection whose peer may send `window` bytes before they are read, on a stream and in all.
-pub async fn narrow(stream: TcpStream, window: u32) -> SendRequest<Bytes> {
-    let mut builder = h2::client::Builder::new();
-    builder.initial_window_size(window).initial_connection_window_size(window);
-    let (sender, connection) = builder.handshake(stream).await.unwrap();
-    tokio::spawn(connection);
-    sender.ready().await.unwrap()
 }
