@@ -1,4 +1,4 @@
-"""Who gets B's calls while the addresses of A's name change: row 11 of the failure contract, and what docs/scaling.md says.
+"""Who gets B's calls while the addresses of A's name change: row 11 of the failure contract, and what docs/operating.md says.
 
 Usage: dns_caller.py <folder with service-a and service-b> <folder with echo.proto>
 

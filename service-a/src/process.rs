@@ -11,7 +11,6 @@ struct Args {
     /// Where to listen, for gRPC and for JSON over HTTP; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = cli::address, help_heading = "Listen")]
     listen: SocketAddr,
-
     #[command(flatten)]
     server: cli::ServerFlags,
 }

@@ -39,8 +39,8 @@ pub fn server() -> Server {
 pub fn services(worker: &Worker, service_a: WorkerUpstream) -> Services {
     // The runtime holds the limit of sizes, and answers with the right code; tonic would say OUT_OF_RANGE.
     let call_echo = CallEchoServiceServer::new(CallEcho { identity: identity(), service_a });
-    let call_echo = call_echo.max_decoding_message_size(usize::MAX);
-    Services::new().add(call_echo).add(HealthServiceServer::new(Health(worker.serving())))
+    let health = HealthServiceServer::new(Health(worker.serving()));
+    Services::new().add(call_echo.max_decoding_message_size(usize::MAX)).add(health)
 }
 
 /// B starts, and answers UNAVAILABLE, while A is down.

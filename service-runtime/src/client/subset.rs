@@ -95,7 +95,7 @@ mod tests {
         connections.into_values().collect()
     }
 
-    /// docs/scaling.md tells these figures; run it with `--nocapture` to see them.
+    /// docs/operating.md tells these figures; run it with `--nocapture` to see them.
     #[test]
     fn keeps_connections_few_and_no_replica_without_one_where_there_are_many_workers() {
         for count in [1, 2, 10, 100, 1000, 10_000] {

@@ -1,6 +1,10 @@
-//! The README is true: its commands are run, in order, against a pair; what they print is what it says, numbers aside.
+//! The README is true, and so is the page that goes on where it stops: their commands are run, in order, against a pair, and what
+//! they print is what the pages say, numbers aside.
 
-use std::process::Stdio;
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
 use lab::{
     http::{self, Ask},
@@ -10,15 +14,19 @@ use lab::{
 use tokio::sync::broadcast::Receiver;
 
 const README: &str = include_str!("../../../../README.md");
+const BY_HAND: &str = include_str!("../../../../docs/by-hand.md");
+const ARCHITECTURE: &str = include_str!("../../../../docs/architecture.md");
+const WORKSPACE: &str = include_str!("../../../../Cargo.toml");
 
 fn program() -> Program {
     Program::at(env!("CARGO_BIN_EXE_lab"))
 }
 
-/// The lines of every block of this kind, in order.
+/// The lines of every block of this kind, in order, on both pages.
 fn blocks(kind: &str) -> Vec<&'static str> {
     let fence = format!("```{kind}\n");
-    README.split(&fence).skip(1).flat_map(|rest| rest.split("\n```").next().unwrap().lines()).collect()
+    let blocks = [README, BY_HAND].map(|page| page.split(&fence).skip(1).collect::<Vec<_>>()).concat();
+    blocks.into_iter().flat_map(|rest| rest.split("\n```").next().unwrap().lines()).collect()
 }
 
 /// Every number becomes #, every request id its name: what is left does not change from run to run.
@@ -172,11 +180,56 @@ fn words(text: &str) -> String {
     text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
+}
+
+/// The targets of a page's links to other files, from the root.
+fn links(page: &'static str, folder: &str) -> Vec<PathBuf> {
+    let targets = page.split("](").skip(1).map(|rest| rest.split([')', '#']).next().unwrap());
+    targets
+        .filter(|target| !target.is_empty() && !target.contains("://"))
+        .map(|target| root().join(folder).join(target))
+        .collect()
+}
+
 #[test]
-fn names_paths_that_exist() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
-    for word in README.split_whitespace().filter(|word| word.ends_with(".rs") || word.ends_with(".proto")) {
-        let found = [".", "service-runtime"].iter().any(|folder| root.join(folder).join(word).exists());
-        assert!(found || !word.contains('/'), "{word} is not there");
+fn links_to_files_that_are_there_and_to_every_page() {
+    let linked = links(README, ".");
+    for target in linked.iter().chain(&links(BY_HAND, "docs")).chain(&links(ARCHITECTURE, "docs")) {
+        assert!(target.exists(), "{} is not there", target.display());
     }
+    for page in std::fs::read_dir(root().join("docs")).unwrap().map(|page| page.unwrap().path()) {
+        let is_page = page.extension().is_some_and(|extension| extension == "md");
+        let is_linked = linked.iter().any(|target| target.file_name() == page.file_name());
+        assert!(!is_page || is_linked, "the README does not list {}", page.display());
+    }
+    assert!(README.lines().count() <= 160, "the README has to stay short enough to read");
+}
+
+#[test]
+fn counts_the_lines_that_a_learner_reads() {
+    let mut files = vec![root().join("proto/echo.proto")];
+    for service in ["service-a/src", "service-b/src"] {
+        files.extend(std::fs::read_dir(root().join(service)).unwrap().map(|file| file.unwrap().path()));
+    }
+    let lines: usize = files.iter().map(|file| std::fs::read_to_string(file).unwrap().lines().count()).sum();
+    assert!(lines <= 300, "{lines} lines");
+    assert!(README.contains(&format!("## The whole system is these {lines} lines")), "there are {lines}");
+    for service in ["service-a", "service-b"] {
+        let process = std::fs::read_to_string(root().join(service).join("src/process.rs")).unwrap();
+        assert!(process.lines().count() <= 30, "{service}/src/process.rs is no more than flags and a start");
+    }
+}
+
+#[test]
+fn gives_a_reason_for_every_dependency() {
+    let dependencies = WORKSPACE.split("[workspace.dependencies]").nth(1).unwrap().lines();
+    let foreign = dependencies.filter(|line| !line.contains("path = ") && !line.starts_with('#'));
+    let names: Vec<&str> = foreign.filter_map(|line| Some(line.split_once(" = ")?.0)).collect();
+    let reasons = ARCHITECTURE.split("## Dependencies").nth(1).unwrap();
+    let reasoned: Vec<&str> = reasons.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next()).collect();
+    let is_reasoned = |name: &&str| reasoned.iter().any(|names| names.split(", ").any(|other| other == *name));
+    let unexplained: Vec<&&str> = names.iter().filter(|name| !is_reasoned(name)).collect();
+    assert!(names.len() > 30 && unexplained.is_empty(), "no reason for {unexplained:?}");
 }

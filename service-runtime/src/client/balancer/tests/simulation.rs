@@ -1,6 +1,6 @@
 //! Many replicas and many callers at once, simulated: how evenly calls fall, and what a sick replica costs until it gets none.
 //!
-//! Calls are simulated as far as the balancer sees them: each takes its time, and ends well or not. docs/scaling.md tells the
+//! Calls are simulated as far as the balancer sees them: each takes its time, and ends well or not. docs/operating.md tells the
 //! figures; run this with `--nocapture` to see them.
 
 use futures_util::future::join_all;
