@@ -81,11 +81,11 @@ fn says_what_would_be_right_on_the_command_line() {
         2,
         "invalid value 'big' for '--max-message-size <SIZE>': expected a size such as 64KiB, below 4GiB",
     );
-    for behaviour in ["", "sleep", "sleep-1,error-code-x", "error-code-14:10", "hop=service-b sleep-1", "sleep-3601"] {
+    for behavior in ["", "sleep", "sleep-1,error-code-x", "error-code-14:10", "hop=service-b sleep-1", "sleep-3601"] {
         let expected =
             "sleep-<s>, sleep-<n>ms, keep-open, error-code-<n> or succeed-on-retry-attempt-<n>, for a share with :10%";
-        let sentence = format!("invalid value '{behaviour}' for '--rpc-behavior <BEHAVIOUR>': expected {expected}");
-        refuses(&["--rpc-behavior", behaviour], 2, &sentence);
+        let sentence = format!("invalid value '{behavior}' for '--rpc-behavior <BEHAVIOUR>': expected {expected}");
+        refuses(&["--rpc-behavior", behavior], 2, &sentence);
     }
     refuses(&["--workers", "0"], 2, "invalid value '0' for '--workers <N>': expected a whole number from 1");
 }

@@ -23,7 +23,7 @@ pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 pub const SERVED_BY: HeaderName = HeaderName::from_static("served-by");
 /// gRFC A6: how many attempts went before this one; absent on the first.
 pub const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
-/// In an answer: its request's `rpc-behavior` asked for something that nobody did.
+/// In an answer: its request's `rpc-behavior` asked for something that was not done.
 pub const BEHAVIOR_IGNORED: HeaderName = HeaderName::from_static("rpc-behavior-ignored");
 
 /// One call: its identity, its start, and what its call to a peer came to.

@@ -73,7 +73,7 @@ impl Frames {
         self.filled == 0 && self.payload_left == 0
     }
 
-    /// Whether the stream is within the head of a frame, so that nobody knows yet which.
+    /// Whether the stream is within the head of a frame, so that its kind is not known yet.
     pub fn is_in_head(&self) -> bool {
         self.filled > 0
     }

@@ -14,7 +14,7 @@ use crate::{
     program::Program,
 };
 
-/// B answers OK again at most 1.3 s and a connect after A is back (contract, row 12); this is far beyond.
+/// B answers OK again at most 1.3 s and a connect after A is back (docs/contract.md, row 12); this is far beyond.
 const RECOVERY: Duration = Duration::from_secs(10);
 
 /// Both services, running.

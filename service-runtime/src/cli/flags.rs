@@ -81,11 +81,11 @@ mod server {
         #[arg(long, value_name = "N", default_value = "10000", value_parser = cli::count, help_heading = "Limits", hide_short_help = true)]
         pub max_connections: usize,
 
-        /// A connection gets GOAWAY after so long without a call; over HTTP/1.1 it is closed after 10 s in any case
+        /// A connection gets GOAWAY after this time without a call; over HTTP/1.1 it is closed after 10 s in any case
         #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = cli::positive_duration, help_heading = "Limits", hide_short_help = true)]
         pub max_connection_idle: Duration,
 
-        /// A connection gets GOAWAY when it is so old, a tenth more or less; open streams finish, other calls have the drain
+        /// A connection gets GOAWAY at this age, a tenth more or less; open streams finish, other calls have the drain
         /// timeout: so callers look for other replicas now and then
         #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = cli::positive_duration, help_heading = "Limits", hide_short_help = true)]
         pub max_connection_age: Duration,

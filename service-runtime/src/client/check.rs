@@ -60,7 +60,7 @@ impl Service<Request<Body>> for Checked {
 /// The answer as tonic can take it: one message, and a status that is there.
 pub async fn check(answer: Response<Body>, max_message: usize) -> Result<Response<Full<Bytes>>, Status> {
     let (mut head, body) = answer.into_parts();
-    // Where there is a status it wins, over HTTP's too, and nobody waits for what may follow a failure.
+    // Where there is a status it wins, over HTTP's too, and what may follow a failure is not waited for.
     let early = status_of(&head.headers);
     if let Some(Err(_) | Ok(1..)) = early {
         return Err(failure(early, &head.headers));

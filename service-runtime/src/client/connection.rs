@@ -1,5 +1,5 @@
 //! One connection to a peer, made once. It counts as made when the peer's SETTINGS have arrived, not before: until then
-//! nobody knows whether a gRPC server listens there. Generic over the byte stream, for tests and for TLS below.
+//! it is not known whether a gRPC server listens there. Generic over the byte stream, for tests and for TLS below.
 
 use std::{
     io,
@@ -23,16 +23,16 @@ use crate::{
     status::Cause,
 };
 
-/// While calls are open: a PING after so long without a frame, and so long for its answer.
+/// While calls are open: a PING after the first time without a frame, and the second for its answer.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 const KEEPALIVE_ANSWER: Duration = Duration::from_secs(3);
 
-/// So many calls that were given up h2 remembers for a second, and passes over what still comes for them. To anything that comes
+/// The number of calls given up that h2 remembers for a second: it passes over what still comes for them. To anything that comes
 /// later it answers with a reset, takes it for a mistake of the peer's, and would close the connection at the 1,025th in its
 /// life, with all calls on it: under short deadlines that is every second. So the mistakes are not counted.
 const GIVEN_UP: usize = 1_000;
 
-/// A peer that takes no byte for so long is as dead as one that answers no PING. hyper would not find out: it has no PING to
+/// A peer that takes no byte in this time is as dead as one that answers no PING. hyper would not find out: it has no PING to
 /// send once every call that reached the connection has given up, and a PING could not be written either.
 const STALLED: Duration = KEEPALIVE.saturating_add(KEEPALIVE_ANSWER);
 
@@ -84,7 +84,7 @@ impl Connection {
         let opened = life.wait_for(|life| *life > Life::Opening).await.map(|life| *life);
         match opened {
             Ok(Life::Ready | Life::GoingAway) => Ok(Connection { channel, life, end }),
-            // Ready for so short a time that nobody saw it: no call was lost, so it was never there.
+            // Ready for a shorter time than it takes to look: no call was lost, so it was never there.
             _ => Err(match end.get() {
                 Some(Cause::ConnectionLost(how)) => Cause::Unreachable(how),
                 Some(cause) => *cause,

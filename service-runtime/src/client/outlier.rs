@@ -16,7 +16,8 @@ use tokio::time::Instant;
 
 use super::window::{Counts, Window};
 
-/// So many failures in a row, or over half of the calls in ten seconds if there were that many.
+/// A replica is ejected after this number of failures in a row, or where over half of its calls in ten seconds failed and there were
+/// at least `ENOUGH_CALLS`.
 const IN_A_ROW: u32 = 5;
 const ENOUGH_CALLS: u32 = 10;
 /// Times the number of ejections; it comes back by itself.

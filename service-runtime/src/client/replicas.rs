@@ -30,7 +30,7 @@ use crate::identity::Peer;
 pub(crate) struct Replicas {
     config: ReplicaConfig,
     set: Mutex<Arc<[Arc<Replica>]>>,
-    /// What a name without an address means; `None` as long as nobody has looked it up.
+    /// What a name without an address means; `None` until it has been looked up.
     unresolved: Mutex<Option<Failure>>,
     /// A replica's state has changed, or the set has.
     pub changed: watch::Sender<()>,

@@ -53,7 +53,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// This one or `other`: what stands in the peer's place tells more than that nobody does.
+    /// This one or `other`: what stands in the peer's place tells more than that there is no listener.
     pub fn or_worse(self, other: Failure) -> Failure {
         let tells_more = !matches!(other.cause, Cause::Unreachable(_)) && matches!(self.cause, Cause::Unreachable(_));
         let cause = if tells_more { other.cause } else { self.cause };

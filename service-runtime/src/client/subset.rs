@@ -83,7 +83,7 @@ mod tests {
         }
     }
 
-    /// The connections of each replica to so many B's of two workers each, by the names that Kubernetes gives them.
+    /// The connections of each replica to `bs` Bs of two workers each, by the names that Kubernetes gives them.
     fn connections(count: u16, bs: usize) -> Vec<usize> {
         let mut connections: HashMap<_, _> = replicas(count).into_iter().map(|replica| (replica, 0)).collect();
         for b in 0..bs {

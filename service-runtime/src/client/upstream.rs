@@ -212,7 +212,7 @@ impl WorkerUpstream {
     async fn pick(&self, progress: &mut Progress) -> Result<(Arc<Replica>, Connection), Failed> {
         let pick = self.balancer.pick(&progress.tried);
         let picked = match &progress.last {
-            // Nobody has processed the call: it may wait like any other.
+            // No replica has processed the call: it may wait like any other.
             None | Some(Last { transparent: true, .. }) => pick.await,
             Some(_) => match timeout(RETRY_WAIT, pick).await {
                 Ok(picked) => picked,
@@ -247,7 +247,7 @@ impl WorkerUpstream {
             let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
             retry::pause(failed.cause, failed.pushback, attempt, &mut random)
         };
-        // Past the deadline nobody waits for it.
+        // Past the deadline its caller does not wait.
         match pause.filter(|pause| *pause < deadline.remaining()).filter(|_| self.budget.take()) {
             Some(pause) => {
                 progress.failed(failed);

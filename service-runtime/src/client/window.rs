@@ -60,7 +60,7 @@ impl Window {
             let Counts { all, marked: so_far } = if second == now { counts } else { Counts::default() };
             Some(pack(now, Counts { all: all + 1, marked: so_far + u32::from(marked) }))
         };
-        // It is tried until it holds.
+        // Never fails: the closure always gives a value.
         let _ = bucket.fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted);
     }
 

@@ -1,4 +1,4 @@
-//! At most so many calls at once in this process; one more is refused at once instead of waiting in a queue.
+//! A limit of calls at once in this process; one more is refused at once instead of waiting in a queue.
 //!
 //! Health and reflection do not count: an overloaded process is still alive, and whoever debugs it wants to see it.
 

@@ -28,8 +28,7 @@ use super::worker::Handle;
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// A connection is asked whether its peer is still there after so long without a byte, then in this interval, so often at
-/// most. So a caller that vanished is found after 25 s, within the contract's 30, also over HTTP/1.1, which has no PING.
+/// A connection that brings no byte for the first time is probed by TCP, then at the second, `PROBES` times at most. So a caller that vanished is found after 25 s, within the contract's 30, also over HTTP/1.1, which has no PING.
 const SILENT: Duration = Duration::from_secs(15);
 const PROBES_EVERY: Duration = Duration::from_secs(5);
 const PROBES: u32 = 2;
@@ -75,7 +74,7 @@ impl Acceptor<'_> {
         }
     }
 
-    /// The next connection in the queue; `None` where nobody waits.
+    /// The next connection in the queue; `None` where the queue is empty.
     async fn queued(&self) -> Option<io::Result<TcpStream>> {
         tokio::select! {
             biased;
@@ -131,7 +130,7 @@ impl Shortage {
         pause
     }
 
-    /// One could be taken; it is over only when nobody waits any more.
+    /// One could be taken; it is over only when the queue is empty.
     fn eases(&mut self) {
         self.pause = None;
     }

@@ -57,7 +57,7 @@ pub enum Broken {
     CutShort,
     /// A flag that is none.
     BadFrame,
-    /// Compressed, and nobody said that we can read that.
+    /// Compressed, though we did not say that we can read that.
     Compressed,
     /// Bytes that are not the message they should be.
     Undecodable,
@@ -169,7 +169,7 @@ impl Cause {
         matches!(self, Cause::Answered(_)) && matches!(self.code(), Code::Unavailable | Code::ResourceExhausted)
     }
 
-    /// Whether the call may be made again although nobody configured that.
+    /// Whether the call may be made again without retries being configured.
     pub(crate) fn transparent_retry(&self) -> Retry {
         match self {
             Cause::NeverSent => Retry::NeverSent,

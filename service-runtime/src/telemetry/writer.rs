@@ -15,7 +15,7 @@ use std::{
 
 /// About two megabytes of lines.
 const QUEUE: usize = 8_192;
-/// A line waits so long for others to go out with: under load that is one wake-up and one system call for many lines.
+/// How long a line waits for others to go out with: under load that is one wake-up and one system call for many lines.
 const GATHER: Duration = Duration::from_millis(1);
 /// What the last lines get to reach a reader who does not read.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -59,7 +59,7 @@ impl Writer {
 impl Drop for Flusher {
     fn drop(&mut self) {
         let (done, flushed) = sync_channel(1);
-        // A full queue means that nobody reads: then there is nothing to wait for.
+        // A full queue means that the output is not read: then there is nothing to wait for.
         if self.0.try_send(Message::Flush(done)).is_ok() {
             match flushed.recv_timeout(LAST_WORDS) {
                 Ok(()) | Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => {}

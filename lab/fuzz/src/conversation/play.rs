@@ -19,7 +19,7 @@ use super::{
 };
 use crate::greeter::greeter;
 
-/// A peer of which nothing more is heard is found within 30 s (contract).
+/// A peer of which nothing more is heard is found within 30 s (docs/contract.md).
 const GONE_WITHIN: Duration = Duration::from_secs(30);
 
 /// Where it takes no byte either, the last word, GOAWAY, waits for it for another 10 s.

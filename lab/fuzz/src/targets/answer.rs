@@ -28,7 +28,7 @@ pub const WORDS: &str = r"200 404 429 503 content-type:\x20application/grpc text
     grpc-status:\x204 grpc-status:\x20-1 grpc-message:\x20%20 grpc-status-details-bin:\x20aGk= grpc-encoding:\x20gzip \n \n\n \x1e \x1e! \
     \x00\x00\x00\x00\x01a \x00\x00\x00\x00\x00 \x00\x00\x00\x00\x04\n\x02hi \x01\x00\x00\x00\x00";
 
-/// More would not fit beside the rest of an answer (contract, "Terms").
+/// More would not fit beside the rest of an answer (docs/contract.md, "Terms").
 const OUTWARD: usize = 4096;
 
 /// Before the byte 30 status, headers and data; after it trailers, or `!` and the number of RST_STREAM.

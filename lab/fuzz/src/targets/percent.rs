@@ -28,7 +28,7 @@ fn message(sent: Response<Body>) -> String {
     status.message().to_owned()
 }
 
-/// What is no escape is text; what is no text is dropped (contract, row 17).
+/// What is no escape is text; what is no text is dropped (docs/contract.md, row 17).
 fn decoded(input: &[u8]) -> String {
     let (mut bytes, mut at) = (Vec::new(), 0);
     while at < input.len() {

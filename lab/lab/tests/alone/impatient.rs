@@ -12,7 +12,7 @@ use lab::{
 };
 use tokio::time::sleep;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 /// A and B allow so many calls on one connection.
 const STREAMS: usize = 100;
 
@@ -29,11 +29,12 @@ async fn short_deadlines_do_not_cost_b_its_connections() {
     const CALLS: usize = 40;
     let a = start("service-a", &["--rpc-behavior", "sleep-1"]).await;
     let b = start("service-b", &["--service-a", &a.url()]).await;
-    let connections = join_all((0..4).map(|_| grpc::GrpcClient::connect(b.address(), PATIENCE))).await;
+    let connections = join_all((0..4).map(|_| grpc::GrpcClient::connect(b.address(), ANSWERED_WITHIN))).await;
     let connections: Vec<_> = connections.into_iter().map(Result::unwrap).collect();
     let calls = connections.iter().cycle().take(CALLERS).map(async |connection| {
         for _ in 0..CALLS {
-            let seen = Question { msg: "hello", timeout: Some("50m") }.ask_on(connection, PATIENCE).await.unwrap();
+            let seen =
+                Question { msg: "hello", timeout: Some("50m") }.ask_on(connection, ANSWERED_WITHIN).await.unwrap();
             assert_eq!((&*seen.code, &*seen.reason), ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"), "{seen:?}");
         }
     });

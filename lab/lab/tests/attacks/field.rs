@@ -14,7 +14,7 @@ use lab::{
 };
 
 /// The slowest is done after 30 s; this is far beyond.
-const PATIENCE: Duration = Duration::from_secs(90);
+const ALL_PLAYED_WITHIN: Duration = Duration::from_secs(90);
 
 /// What A and B did, by the attack's name.
 type Results = HashMap<&'static str, [Result<Reaction, String>; 2]>;
@@ -67,7 +67,7 @@ pub fn both(case: &'static Case) -> [Result<Reaction, String>; 2] {
         return block_on(attack_both(case, &targets[case.name]));
     }
     let (results, changed) = &**waited;
-    let waiting =
-        changed.wait_timeout_while(results.lock().unwrap(), PATIENCE, |results| !results.contains_key(case.name));
+    let waiting = changed
+        .wait_timeout_while(results.lock().unwrap(), ALL_PLAYED_WITHIN, |results| !results.contains_key(case.name));
     waiting.unwrap().0.get(case.name).unwrap_or_else(|| panic!("{} is not over", case.name)).clone()
 }

@@ -11,7 +11,7 @@ use lab::{
 
 /// What a bound adds to what it is about: these tests run side by side on cores that also compile.
 const SLACK: Duration = Duration::from_millis(500);
-const PATIENCE: Duration = Duration::from_secs(10);
+const CONNECTION_ENDS_WITHIN: Duration = Duration::from_secs(10);
 const SECOND: Duration = Duration::from_secs(1);
 
 async fn start(service: &'static str, flags: &[&str]) -> Child {
@@ -30,8 +30,11 @@ async fn pair(flags: &[&str]) -> [Child; 2] {
 async fn a_connection_without_calls_is_sent_away() {
     for process in &pair(&["--max-connection-idle", "1s"]).await {
         let began = Instant::now();
-        let ended =
-            RawConnection::connect(process.address(), ConnectionConfig::DEFAULT).await.unwrap().ended(PATIENCE).await;
+        let ended = RawConnection::connect(process.address(), ConnectionConfig::DEFAULT)
+            .await
+            .unwrap()
+            .ended(CONNECTION_ENDS_WITHIN)
+            .await;
         let after = ended.at - began;
         assert!(ended.closed && !ended.goaways.is_empty(), "{}: {ended:?}", process.name());
         assert!(after >= SECOND && after < SECOND + SLACK, "{}: {after:?}", process.name());
@@ -52,7 +55,7 @@ async fn an_old_connection_is_sent_away_and_its_call_is_finished() {
         // A tenth more or less.
         let told = began.elapsed();
         assert!(told > SECOND * 8 / 10 && told < SECOND * 11 / 10 + SLACK, "{}: {told:?}", process.name());
-        let ended = caller.ended(PATIENCE).await;
+        let ended = caller.ended(CONNECTION_ENDS_WITHIN).await;
         assert_eq!((ended.closed, ended.fate(&ended.calls[0])), (true, Fate::Whole), "{}: {ended:?}", process.name());
     }
 }
@@ -65,7 +68,7 @@ async fn a_call_that_does_not_end_is_cut_when_the_connections_grace_is_over() {
         let began = Instant::now();
         let behavior = format!("hop={} keep-open", process.name()).replace("hop=service-a ", "");
         caller.call(process.name(), "hello", &[("rpc-behavior", &behavior)]).await.unwrap();
-        let ended = caller.ended(PATIENCE).await;
+        let ended = caller.ended(CONNECTION_ENDS_WITHIN).await;
         let after = ended.at - began;
         assert!(ended.closed && after > SECOND * 18 / 10 && after < SECOND * 21 / 10 + SLACK, "{after:?} {ended:?}");
         // The process lives.

@@ -12,7 +12,7 @@ use lab::{
 /// by side on two cores that also compile.
 const SLACK: Duration = Duration::from_millis(450);
 /// Far beyond every bound.
-const PATIENCE: Duration = Duration::from_secs(30);
+const ROW_ENDS_WITHIN: Duration = Duration::from_secs(30);
 
 #[track_caller]
 fn is_as_the_contract_says(slug: &str, face: Face) {
@@ -21,7 +21,7 @@ fn is_as_the_contract_says(slug: &str, face: Face) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let seen = runtime.block_on(async {
         let mut stage = Stage::set(program, Kind::Ours, Times::SHORT, failure.scene, [0, 0]).await.unwrap();
-        stage.play(failure, face, PATIENCE).await.unwrap()
+        stage.play(failure, face, ROW_ENDS_WITHIN).await.unwrap()
     });
     let unmet = failure.unmet(&seen, &Times::SHORT, SLACK);
     assert_eq!(unmet, None, "row {}, {slug}: {seen}", failure.row);

@@ -42,8 +42,8 @@ impl Dial for Way {
     }
 }
 
-fn to(behaviour: &str) -> Way {
-    Way::To(Role::new(behaviour.parse().unwrap()))
+fn to(behavior: &str) -> Way {
+    Way::To(Role::new(behavior.parse().unwrap()))
 }
 
 fn address(port: u16) -> SocketAddr {

@@ -25,7 +25,7 @@ impl Asked {
         if !headers.contains_key(RPC_BEHAVIOR) {
             return Asked::default();
         }
-        // What is not ASCII is an entry too, one that nobody can read; whom it reaches will say so.
+        // What is not ASCII is an entry too, one that cannot be read; the service that it is for will say so.
         let values = headers.get_all(RPC_BEHAVIOR).iter().map(|value| value.to_str().unwrap_or("?"));
         let list = values.collect::<Vec<_>>().join(",");
         let last = identity.behind().is_none();
@@ -56,7 +56,7 @@ impl Asked {
         Some(&self.others).filter(|others| !others.is_empty()).and_then(|others| HeaderValue::try_from(others).ok())
     }
 
-    /// Whether there is something that nobody does: it is for this service, which does not obey, or for nobody on the way.
+    /// Whether something is not done: it is for this service, which does not obey, or for a service that is not on the way.
     pub fn is_ignored(&self, obeys: bool) -> bool {
         !self.own.is_empty() && !obeys || !self.others.is_empty() && self.last
     }

@@ -44,7 +44,7 @@ pub enum Action {
     KeepOpen,
     /// Answer this code at once; 0 means nothing.
     ErrorCode(i32),
-    /// Handle the call, if at least so many attempts went before it.
+    /// Handle the call if at least this number of attempts went before it.
     SucceedOnRetryAttempt(u32),
 }
 

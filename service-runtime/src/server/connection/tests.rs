@@ -39,7 +39,7 @@ fn start(handler: After) -> (DuplexStream, watch::Sender<Phase>, tokio::task::Jo
     start_over(64 * 1024, handler)
 }
 
-/// The same where so many bytes fit between the two.
+/// The same where `room` bytes fit between the two.
 fn start_over(room: usize, handler: After) -> (DuplexStream, watch::Sender<Phase>, tokio::task::JoinHandle<usize>) {
     let (client, server) = duplex(room);
     let (phase, phases) = Phases::new();
@@ -59,7 +59,7 @@ async fn call(client: DuplexStream) -> tokio::task::JoinHandle<hyper::Result<Res
         body.collect().await?;
         Ok(Response::from_parts(head, ()))
     });
-    // Long enough for the request to arrive: the clock is paused, and moves only when nobody has anything to do.
+    // Long enough for the request to arrive: the clock is paused, and moves only when every task waits.
     sleep(Duration::from_millis(1)).await;
     answer
 }

@@ -125,13 +125,13 @@ async fn forgets_an_answer_that_either_side_resets() {
     }
     wire.wrote(&frame(RST_STREAM, 0, 3, b"code"), now).unwrap();
     assert_eq!((wire.answers_under_way(), wire.gives_up_at(0)), (2, Some(now + SECOND + UNREAD)));
-    // One of them goes on by right; nobody knows which, so it may be the older.
+    // One of them goes on by right; which is not known here, so it may be the older.
     assert_eq!(wire.gives_up_at(1), Some(now + SECOND * 5 + UNREAD));
     wire.read(&frame(RST_STREAM, 0, 1, b"code"), 0, now).unwrap();
     assert_eq!((wire.answers_under_way(), wire.gives_up_at(0)), (1, Some(now + SECOND * 5 + UNREAD)));
 }
 
-/// Whether so many calls are a flood, each given up so long after it was made.
+/// Whether `calls` are a flood, each given up `after` it was made.
 fn floods(calls: u32, after: Duration) -> bool {
     let mut now = Instant::now();
     let mut wire = greeted(now);

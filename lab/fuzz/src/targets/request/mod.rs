@@ -21,7 +21,7 @@ pub const WORDS: &str = r"GET HEAD POST PUT /hello ?name= /hello.v1.Greeter/Hell
     grpc-encoding:\x20snappy grpc-encoding:\x20identity rpc-behavior:\x20sleep-1 x-request-id:\x20 host:\x20x te:\x20trailers \n \n\n %20 %FF + \
     \x00\x00\x00\x00\x00 \x00\x00\x00\x00\x04\n\x02hi \x00\x00\x00\x00\x04\n\x02\xff\xff \x01\x00\x00\x00\x00";
 
-/// More would not fit beside the rest of an answer (contract, "Terms").
+/// More would not fit beside the rest of an answer (docs/contract.md, "Terms").
 const OUTWARD: usize = 4096;
 
 /// Method, path and version; headers; body.

@@ -38,7 +38,7 @@ const SHORT: Limit = Limit { calls: 8, behavior: "sleep-20ms", nominal: 400.0, t
 
 /// How many times as many calls as it can take, and the share of the peak that must still go well.
 const TIMES: [(f64, f64); 3] = [(2.0, 0.95), (4.0, 0.90), (10.0, 0.90)];
-/// From headers read to answer written, p99 (contract, row 26).
+/// From headers read to answer written, p99 (docs/contract.md, row 26).
 const REFUSAL_MS: f64 = 10.0;
 /// How long after an overload latency may take to be as before.
 const RECOVERY: Duration = Duration::from_secs(2);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lab::raw::{ConnectionConfig, Fate, Plain};
 
-use crate::drains::support::{PATIENCE, fate, fates, on_each};
+use crate::drains::support::{ENDS_WITHIN, fate, fates, on_each};
 
 #[tokio::test]
 async fn a_call_in_flight_is_finished() {
@@ -34,7 +34,7 @@ async fn calls_that_are_only_in_the_sockets_and_the_accept_queue_are_finished() 
         plain.ask(name, "plain", "sleep-100ms").await.unwrap();
         process.signal();
         for caller in [known, new] {
-            let ended = caller.ended(PATIENCE).await;
+            let ended = caller.ended(ENDS_WITHIN).await;
             assert!(fates(&ended).iter().all(|fate| *fate == Fate::Whole), "{:?}", fates(&ended));
         }
         assert!(plain.answer().await.unwrap().is_echo("plain"));
@@ -93,7 +93,7 @@ async fn a_call_after_the_last_goaway_is_never_looked_at() {
         // The first GOAWAY names every stream, the second the last one that was taken (RFC 9113, 6.8).
         caller.heard().await.unwrap();
         caller.call(process.child.name(), "late", &[]).await.unwrap();
-        let ended = caller.ended(PATIENCE).await;
+        let ended = caller.ended(ENDS_WITHIN).await;
         assert_eq!(fates(&ended), [Fate::Whole, Fate::Unprocessed], "{ended:?}");
         assert_eq!(ended.goaways, [u32::MAX >> 1, 1]);
         process.exits_soon_after(ended.last_answer().unwrap()).await;

@@ -10,7 +10,7 @@ use lab::{
 };
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 
-use crate::drains::support::{IDLE, PATIENCE, SLACK, on_each};
+use crate::drains::support::{ENDS_WITHIN, IDLE, SLACK, on_each};
 
 #[tokio::test]
 async fn idle_connections_are_closed() {
@@ -21,7 +21,7 @@ async fn idle_connections_are_closed() {
         http1.ask(process.child.name(), "hello", "").await.unwrap();
         assert!(!http1.answer().await.unwrap().says_close());
         let signalled = process.signal();
-        let (http2, http1) = tokio::join!(http2.ended(PATIENCE), http1.closed());
+        let (http2, http1) = tokio::join!(http2.ended(ENDS_WITHIN), http1.closed());
         assert!(http2.closed && !http2.goaways.is_empty(), "{http2:?}");
         http1.unwrap();
         process.exits_soon_after(signalled).await;
@@ -66,7 +66,7 @@ async fn a_peer_that_answers_no_ping_goes_250_ms_after_its_last_call() {
     on_each(&[], async |process| {
         let deaf = process.call(ConnectionConfig::WITHOUT_PING_ACKS, "sleep-1").await;
         let signalled = process.signal();
-        let ended = deaf.ended(PATIENCE).await;
+        let ended = deaf.ended(ENDS_WITHIN).await;
         let answered = ended.last_answer().unwrap();
         assert!(ended.calls[0].is_whole(), "{ended:?}");
         assert!(answered - signalled >= Duration::from_millis(500), "it was in flight");
@@ -91,7 +91,7 @@ async fn new_connections_are_refused() {
         };
         // Long before the call is over: a process that has ended refuses everybody.
         timeout(SLACK, refused).await.expect("new connections are refused");
-        assert!(call.ended(PATIENCE).await.calls[0].is_whole());
+        assert!(call.ended(ENDS_WITHIN).await.calls[0].is_whole());
         process.exits(0).await;
     })
     .await;
@@ -113,7 +113,7 @@ async fn a_lame_duck_says_not_serving_and_still_serves() {
         let mut newcomer = process.call(ConnectionConfig::DEFAULT, "sleep-0").await;
         newcomer.answered().await.unwrap();
         assert!(!newcomer.is_told_to_go());
-        let ended = newcomer.ended(PATIENCE).await;
+        let ended = newcomer.ended(ENDS_WITHIN).await;
         assert!(ended.closed && ended.at - signalled >= LAME_DUCK, "{ended:?}");
         process.exits_soon_after(signalled + LAME_DUCK).await;
     })

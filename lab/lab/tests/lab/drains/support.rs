@@ -20,7 +20,7 @@ pub const IDLE: Duration = Duration::from_millis(250);
 /// other tests, run on cores that may also compile.
 pub const SLACK: Duration = Duration::from_millis(450);
 /// Longer than any drain here.
-pub const PATIENCE: Duration = Duration::from_secs(14);
+pub const ENDS_WITHIN: Duration = Duration::from_secs(14);
 
 /// A running service, and what it is to be ended by.
 pub struct Process {
@@ -111,7 +111,7 @@ impl Process {
 
 /// What became of the only call on a connection, and when, if it was answered.
 pub async fn fate(caller: RawConnection) -> (Fate, Option<Instant>) {
-    let ended = caller.ended(PATIENCE).await;
+    let ended = caller.ended(ENDS_WITHIN).await;
     (fates(&ended).pop().unwrap(), ended.last_answer())
 }
 

@@ -15,8 +15,8 @@ const KEEP_OPEN: [(&str, &str); 1] = [("rpc-behavior", "keep-open")];
 #[tokio::test]
 async fn ends_with_the_callers_deadline() {
     let a = a(&[OBEYS]).await;
-    for behaviour in ["sleep-3", "keep-open", "sleep-50ms, sleep-3600"] {
-        for answer in Caller::of(&a).both(&[("rpc-behavior", behaviour), ("grpc-timeout", "200m")]).await {
+    for behavior in ["sleep-3", "keep-open", "sleep-50ms, sleep-3600"] {
+        for answer in Caller::of(&a).both(&[("rpc-behavior", behavior), ("grpc-timeout", "200m")]).await {
             answer.is(4, "DEADLINE_EXCEEDED", Duration::from_millis(200));
             assert_eq!(answer.http.unwrap_or(504), 504);
         }

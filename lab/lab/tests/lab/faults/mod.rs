@@ -1,6 +1,6 @@
 //! Faults on demand: `rpc-behavior`, asked of real processes on both of their faces.
 
-mod behaviours;
+mod behaviors;
 mod ends;
 mod support;
 mod whom;

@@ -141,8 +141,8 @@ impl Caller {
     }
 
     /// On both faces, with this `rpc-behavior` and time enough.
-    pub async fn asks(&self, behaviour: &str) -> [Answer; 2] {
-        self.both(&[("rpc-behavior", behaviour), ("grpc-timeout", "10S")]).await
+    pub async fn asks(&self, behavior: &str) -> [Answer; 2] {
+        self.both(&[("rpc-behavior", behavior), ("grpc-timeout", "10S")]).await
     }
 
     /// Asks again and again until that is the code; for what another connection's call changes.

@@ -10,8 +10,8 @@ const AT_ONCE: Duration = Duration::ZERO;
 async fn reaches_a_through_b_unless_it_names_b() {
     let a = a(&[OBEYS]).await;
     let b = b(&a, &[OBEYS]).await;
-    for behaviour in ["error-code-14", "hop=service-a error-code-14", "hop=service-b error-code-0, error-code-14"] {
-        let [call, get] = Caller::of(&b).asks(behaviour).await;
+    for behavior in ["error-code-14", "hop=service-a error-code-14", "hop=service-b error-code-0, error-code-14"] {
+        let [call, get] = Caller::of(&b).asks(behavior).await;
         assert_eq!(call.hop.as_deref(), Some("service-a"), "{call:?}");
         [call, get].iter().for_each(|answer| answer.is(14, "SERVICE_A_UNAVAILABLE", AT_ONCE));
     }
@@ -28,16 +28,16 @@ async fn reaches_a_through_b_unless_it_names_b() {
 async fn counts_only_on_the_instance_that_it_names() {
     let a = a(&[OBEYS, "--instance", "one"]).await;
     let b = b(&a, &[OBEYS, "--instance", "two"]).await;
-    for (behaviour, code, reason) in [
+    for (behavior, code, reason) in [
         ("hostname=one error-code-14", 14, "SERVICE_A_UNAVAILABLE"),
         ("hostname=two error-code-14", 0, ""),
         ("hop=service-b hostname=two error-code-14", 14, "FAULT_INJECTED"),
         ("hop=service-b hostname=one error-code-14", 0, ""),
         ("hop=service-a hostname=one error-code-14", 14, "SERVICE_A_UNAVAILABLE"),
     ] {
-        for answer in Caller::of(&b).asks(behaviour).await {
+        for answer in Caller::of(&b).asks(behavior).await {
             answer.is(code, reason, AT_ONCE);
-            assert!(!answer.is_ignored(), "{behaviour}: {answer:?}");
+            assert!(!answer.is_ignored(), "{behavior}: {answer:?}");
         }
     }
 }
@@ -45,10 +45,10 @@ async fn counts_only_on_the_instance_that_it_names() {
 #[tokio::test]
 async fn is_not_obeyed_without_the_flag_and_the_answer_says_so() {
     let a = a(&[]).await;
-    for behaviour in ["error-code-14", "nonsense", "hop=service-a sleep-1"] {
-        for answer in Caller::of(&a).asks(behaviour).await {
+    for behavior in ["error-code-14", "nonsense", "hop=service-a sleep-1"] {
+        for answer in Caller::of(&a).asks(behavior).await {
             answer.is(0, "", AT_ONCE);
-            assert!(answer.is_ignored(), "{behaviour}: {answer:?}");
+            assert!(answer.is_ignored(), "{behavior}: {answer:?}");
         }
     }
     let metadata = [("rpc-behavior", "sleep-3"), ("grpc-timeout", "0n")];

@@ -72,7 +72,7 @@ impl Dial for Mortal {
     }
 }
 
-/// So many replicas, called by twice as many callers or a hundred, each one call after the other.
+/// `replicas` replicas, called by twice as many callers or a hundred, each one call after the other.
 async fn simulated(replicas: u16, sick: Sick) -> Figures {
     let (first, healthy) = (watch::Sender::new(true), watch::Sender::new(true));
     let life = |port| if port == 1 { first.subscribe() } else { healthy.subscribe() };

@@ -1,4 +1,4 @@
-//! What each behaviour does, on both faces; and what is refused.
+//! What each behavior does, on both faces; and what is refused.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ const AT_ONCE: Duration = Duration::ZERO;
 #[tokio::test]
 async fn sleeps_and_then_goes_on() {
     let a = a(&[OBEYS]).await;
-    for (behaviour, pause) in
+    for (behavior, pause) in
         [("sleep-1", 1000), ("sleep-200ms", 200), ("sleep-150ms, sleep-150ms", 300), ("sleep-0", 0)]
     {
-        for answer in Caller::of(&a).asks(behaviour).await {
+        for answer in Caller::of(&a).asks(behavior).await {
             answer.is(0, "", Duration::from_millis(pause));
             assert!(!answer.is_ignored(), "{answer:?}");
         }
@@ -55,14 +55,14 @@ async fn answers_a_code_without_a_name_as_its_number() {
 #[tokio::test]
 async fn succeeds_on_the_attempt_that_is_asked_for() {
     let a = a(&[OBEYS]).await;
-    for (behaviour, attempts, code) in [
+    for (behavior, attempts, code) in [
         ("succeed-on-retry-attempt-2", "", 14),
         ("succeed-on-retry-attempt-2", "1", 14),
         ("succeed-on-retry-attempt-2", "2", 0),
         ("succeed-on-retry-attempt-2, error-code-8", "1", 8),
         ("succeed-on-retry-attempt-2, error-code-8", "3", 0),
     ] {
-        let metadata = [("rpc-behavior", behaviour), ("grpc-previous-rpc-attempts", attempts)];
+        let metadata = [("rpc-behavior", behavior), ("grpc-previous-rpc-attempts", attempts)];
         for answer in Caller::of(&a).both(&metadata).await {
             answer.is(code, if code == 0 { "" } else { "FAULT_INJECTED" }, AT_ONCE);
         }
@@ -112,11 +112,11 @@ async fn refuses_what_it_cannot_read() {
     let a = a(&[OBEYS]).await;
     let long = format!("sleep-0{}", " ".repeat(1024));
     let many = ["sleep-0"; 17].join(",");
-    for behaviour in ["nonsense", "sleep-3601", "error-code-14:5", "grüße", "hop=service-a", &long, &many] {
+    for behavior in ["nonsense", "sleep-3601", "error-code-14:5", "grüße", "hop=service-a", &long, &many] {
         // A trailing space is no part of a header's value.
-        for answer in Caller::of(&a).asks(&format!("{behaviour},sleep-3")).await {
+        for answer in Caller::of(&a).asks(&format!("{behavior},sleep-3")).await {
             answer.is(3, "BAD_RPC_BEHAVIOR", AT_ONCE);
-            assert_eq!(answer.http.unwrap_or(400), 400, "{behaviour}");
+            assert_eq!(answer.http.unwrap_or(400), 400, "{behavior}");
         }
     }
 }
