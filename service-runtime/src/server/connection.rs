@@ -1,7 +1,7 @@
 //! One peer: serves its calls until it goes away or the drain ends it. Generic over the byte stream, so that tests run it
 //! over `tokio::io::duplex` and TLS fits in below.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::poll_fn, pin::Pin, sync::Arc, time::Duration};
 
 use http::Request;
 use hyper::{body::Incoming, service::service_fn};
@@ -81,20 +81,29 @@ where
     let grace = tokio::select! {
         // First, so that a call that has come is taken before its connection is told to leave.
         biased;
-        _ = connection.as_mut() => return 0,
+        _ = in_turns(&calls, connection.as_mut()) => return 0,
         () = calls.given_up() => return 0,
         grace = leaves => grace,
     };
     // GOAWAY, or `connection: close` over HTTP/1.1: what is in flight is finished.
     connection.as_mut().graceful_shutdown();
     tokio::select! {
-        _ = connection => 0,
+        _ = in_turns(&calls, connection) => 0,
         () = calls.given_up() => 0,
         () = calls.quiet() => 0,
         // A connection's age does not end streams: a stream lives by its caller's deadline.
         () = async { sleep(grace).await; calls.streams_ended().await } => 0,
         () = phases.reached(Phase::Cut) => calls.unfinished(),
     }
+}
+
+/// Runs the connection, and notes when its task gets the thread, which it has to let go of in time.
+async fn in_turns<C: Future>(calls: &Calls, mut connection: Pin<&mut C>) -> C::Output {
+    poll_fn(|cx| {
+        calls.turn_begins();
+        connection.as_mut().poll(cx)
+    })
+    .await
 }
 
 fn builder() -> auto::Builder<TokioExecutor> {
