@@ -23,6 +23,8 @@ use crate::{
 const LIFETIME: Lifetime =
     Lifetime { idle: Duration::from_secs(300), age: Duration::from_secs(1800), grace: Duration::from_secs(10) };
 
+const WINDOW: u32 = 65_535;
+
 /// Answers after a while.
 struct After(Duration);
 
@@ -43,7 +45,7 @@ fn start(handler: After) -> (DuplexStream, watch::Sender<Phase>, tokio::task::Jo
 fn start_over(room: usize, handler: After) -> (DuplexStream, watch::Sender<Phase>, tokio::task::JoinHandle<usize>) {
     let (client, server) = duplex(room);
     let (phase, phases) = Phases::new();
-    let served = tokio::spawn(serve(server, None, Arc::new(handler), LIFETIME, phases));
+    let served = tokio::spawn(serve(server, None, Arc::new(handler), WINDOW, LIFETIME, phases));
     (client, phase, served)
 }
 
