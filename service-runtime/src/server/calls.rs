@@ -236,11 +236,16 @@ impl InFlight for OneCall {
 impl Drop for OneCall {
     fn drop(&mut self) {
         let stream = self.stream.get();
+        let now = Instant::now();
         let mut state = self.calls.state();
         state.now -= 1;
         state.streams -= usize::from(stream.is_some());
-        state.answered_by_streams -= usize::from(stream == Some(&true));
-        state.idle_since = Instant::now();
+        if stream == Some(&true) {
+            let streams = state.answered_by_streams;
+            state.wire.stream_ends(streams, now);
+            state.answered_by_streams -= 1;
+        }
+        state.idle_since = now;
         drop(state);
         self.calls.changed.notify_waiters();
     }
