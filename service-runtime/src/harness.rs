@@ -45,7 +45,9 @@ impl OneWorker {
 
     /// Serves one connection, whose calls `handler` takes: this worker, or something around it.
     pub async fn serve(&self, io: DuplexStream, handler: Arc<impl Handle>) -> usize {
-        connection::serve(io, None, handler, self.shared.config.lifetime(), self.shared.phases.clone()).await
+        let config = &self.shared.config;
+        let (window, lifetime) = (config.stream_window(), config.lifetime());
+        connection::serve(io, None, handler, window, lifetime, self.shared.phases.clone()).await
     }
 
     /// Calls that count against the limit.

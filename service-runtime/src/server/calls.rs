@@ -4,7 +4,10 @@
 
 use std::{
     pin::pin,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -41,6 +44,8 @@ pub(super) struct Calls {
     accepted: Instant,
     state: Mutex<State>,
     changed: Notify,
+    /// In bytes.
+    read_in_this_turn: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -75,7 +80,7 @@ impl Calls {
         let wire = Wire::new(accepted);
         let state =
             State { wire, in_hand: 0, now: 0, streams: 0, answered_by_streams: 0, ever: false, idle_since: accepted };
-        Calls { accepted, state: Mutex::new(state), changed: Notify::new() }
+        Calls { accepted, state: Mutex::new(state), changed: Notify::new(), read_in_this_turn: AtomicUsize::new(0) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -95,8 +100,19 @@ impl Calls {
         (Arc::new(call), InHand(self.clone()))
     }
 
+    /// The task of the connection has the thread.
+    pub fn turn_begins(&self) {
+        self.read_in_this_turn.store(0, Ordering::Relaxed);
+    }
+
+    /// What has come in since then, in bytes.
+    pub fn read_in_this_turn(&self) -> usize {
+        self.read_in_this_turn.load(Ordering::Relaxed)
+    }
+
     /// Bytes came in. Returns how to read on.
     pub fn read(&self, bytes: &[u8]) -> Result<Pace, Flood> {
+        self.read_in_this_turn.fetch_add(bytes.len(), Ordering::Relaxed);
         let mut state = self.state();
         let now = state.now;
         state.wire.read(bytes, now, Instant::now())
@@ -220,11 +236,16 @@ impl InFlight for OneCall {
 impl Drop for OneCall {
     fn drop(&mut self) {
         let stream = self.stream.get();
+        let now = Instant::now();
         let mut state = self.calls.state();
         state.now -= 1;
         state.streams -= usize::from(stream.is_some());
-        state.answered_by_streams -= usize::from(stream == Some(&true));
-        state.idle_since = Instant::now();
+        if stream == Some(&true) {
+            let streams = state.answered_by_streams;
+            state.wire.stream_ends(streams, now);
+            state.answered_by_streams -= 1;
+        }
+        state.idle_since = now;
         drop(state);
         self.calls.changed.notify_waiters();
     }

@@ -5,10 +5,14 @@ use std::{sync::Arc, time::Duration};
 use anyhow::ensure;
 use rand::RngExt as _;
 
-use crate::layers::FaultConfig;
+use crate::{grpc::FRAME_HEADER, layers::FaultConfig};
 
 /// The largest message that gRPC's frame can hold, in bytes.
 const LARGEST_MESSAGE: u64 = u32::MAX as u64;
+
+/// The window of a stream unless SETTINGS change it, in bytes. Source: RFC 9113, 6.9.2.
+const DEFAULT_WINDOW: u32 = 65_535;
+const LARGEST_STREAM_WINDOW: u32 = 1024 * 1024;
 
 /// The limits of a server, and who it says it is.
 #[derive(Clone, Debug)]
@@ -93,6 +97,13 @@ impl ServerConfig {
         self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
     }
 
+    /// What one stream may have sent unread, in bytes: a whole message, so that it comes without a wait for its reader; at least what
+    /// HTTP/2 begins with, and at most a mebibyte, which is a megabyte each round trip for a caller far away.
+    pub(crate) fn stream_window(&self) -> u32 {
+        let message = u32::try_from(self.max_message_size.saturating_add(FRAME_HEADER)).unwrap_or(u32::MAX);
+        message.clamp(DEFAULT_WINDOW, LARGEST_STREAM_WINDOW)
+    }
+
     pub(crate) fn lifetime(&self) -> Lifetime {
         Lifetime { idle: self.max_connection_idle, age: self.max_connection_age, grace: self.drain_timeout }
     }
@@ -126,6 +137,15 @@ impl Lifetime {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn has_a_window_for_a_whole_message_of_a_usual_size() {
+        let window =
+            |max_message_size| ServerConfig { max_message_size, ..ServerConfig::default() }.stream_window() as usize;
+        assert_eq!(window(0), 65_535);
+        assert_eq!(window(200_000), 200_000 + FRAME_HEADER);
+        assert_eq!(window(usize::MAX), 1024 * 1024);
+    }
 
     #[test]
     fn says_which_value_cannot_be_and_what_can() {

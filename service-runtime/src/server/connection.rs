@@ -1,7 +1,7 @@
 //! One peer: serves its calls until it goes away or the drain ends it. Generic over the byte stream, so that tests run it
 //! over `tokio::io::duplex` and TLS fits in below.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::poll_fn, pin::Pin, sync::Arc, time::Duration};
 
 use http::Request;
 use hyper::{body::Incoming, service::service_fn};
@@ -31,15 +31,15 @@ const KEEPALIVE_ANSWER: Duration = Duration::from_secs(8);
 /// Calls that were cancelled before this process had looked at them; one more, and the connection is closed as a flood.
 /// h2's own limit of 20 is passed by any busy caller of a process that was frozen for a moment.
 const CANCELLED_UNSEEN: usize = 1_000;
-/// What a peer may send on a stream, and on all streams of a connection, before it is read, in bytes.
+/// What the streams of a connection may have sent unread together, in bytes. A stream's own window is 64 KiB where messages are not
+/// larger, so that a hundred streams whose handlers do not read fill 6.25 MiB, and stop no other call.
 ///
-/// h2 closes a connection on which many DATA frames of less than 256 bytes wait to be read (`too_many_data_frames`): each costs 256
-/// bytes less its length of half the connection's window. With hyper's 1 MiB for both windows that is after 2,134 messages of ten
-/// bytes, and takes every other call with it; hyper has no other knob. With these two a stream's own window stops its writer first,
-/// as flow control should, where messages have three bytes or more. The price is bounded by the limit of calls: 1,024 streams
-/// of which nothing is read hold 64 MiB.
-const STREAM_WINDOW: u32 = 64 * 1024;
-const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// It is also hyper's only knob for the number of small messages that h2 lets a peer have unread before it closes the connection
+/// with all its calls (GOAWAY, ENHANCE_YOUR_CALM, `too_many_data_frames`): a DATA frame below 256 bytes costs what it lacks, out of
+/// half of this window. Measured with frames of 5 bytes, gRPC's smallest message: 16,700, where hyper's own 1 MiB allows 2,090. One
+/// stream that fills its window with them has sent 13,107. A hundred that do would need 256 MiB; but a peer that sends single bytes
+/// would then have 526,000 frames unread, and each takes 270 bytes of memory: 140 MB a connection, instead of 4.5 MB.
+const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
 /// Twice what the guard lets pass, so that the guard can answer with a status.
 const HEADER_LIST: u32 = 32 * 1024;
 
@@ -51,6 +51,7 @@ pub async fn serve<IO>(
     io: IO,
     addresses: Option<TcpConnectInfo>,
     stack: Arc<impl Handle>,
+    stream_window: u32,
     lifetime: Lifetime,
     phases: Phases,
 ) -> usize
@@ -72,7 +73,7 @@ where
             Ok::<_, Infallible>(Box::pin(stack.handle(request.map(Body::new))).await)
         }
     });
-    let builder = builder();
+    let builder = builder(stream_window);
     let io = TokioIo::new(ServerIo::new(io, calls.clone()));
     let mut connection = std::pin::pin!(builder.serve_connection(io, service));
     let leaves = async {
@@ -90,14 +91,14 @@ where
     let grace = tokio::select! {
         // First, so that a call that has come is taken before its connection is told to leave.
         biased;
-        _ = connection.as_mut() => return 0,
+        _ = in_turns(&calls, connection.as_mut()) => return 0,
         () = calls.given_up() => return 0,
         grace = leaves => grace,
     };
     // GOAWAY, or `connection: close` over HTTP/1.1: what is in flight is finished.
     connection.as_mut().graceful_shutdown();
     tokio::select! {
-        _ = connection => 0,
+        _ = in_turns(&calls, connection) => 0,
         () = calls.given_up() => 0,
         () = calls.quiet() => 0,
         // A connection's age does not end streams: a stream lives by its caller's deadline.
@@ -106,7 +107,16 @@ where
     }
 }
 
-fn builder() -> auto::Builder<TokioExecutor> {
+/// Runs the connection, and notes when its task gets the thread, which it has to let go of in time.
+async fn in_turns<C: Future>(calls: &Calls, mut connection: Pin<&mut C>) -> C::Output {
+    poll_fn(|cx| {
+        calls.turn_begins();
+        connection.as_mut().poll(cx)
+    })
+    .await
+}
+
+fn builder(stream_window: u32) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     let http1_headers = usize::try_from(HEADER_LIST).unwrap_or(usize::MAX);
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HTTP1_KEEP_ALIVE).max_buf_size(http1_headers);
@@ -116,12 +126,12 @@ fn builder() -> auto::Builder<TokioExecutor> {
         .keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE_ANSWER)
         .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
+        .initial_stream_window_size(stream_window)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .max_pending_accept_reset_streams(CANCELLED_UNSEEN)
         // Over the whole life of a connection, where the budget of frames goes by time; and h2 takes for a mistake what comes
         // late on a stream that was refused.
         .max_local_error_reset_streams(None)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(HEADER_LIST);
     builder
 }

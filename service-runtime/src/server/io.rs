@@ -20,8 +20,9 @@ use crate::frames::GOAWAY;
 /// GOAWAY's word for a flood. Source: RFC 9113, 7.
 const ENHANCE_YOUR_CALM: u32 = 11;
 
-/// What is read, in bytes, before other connections of the worker have a turn. In it are some two hundred calls at most: hyper
-/// starts all that have come before it lets go of the thread.
+/// What is read, in bytes, before the other tasks of the worker have a turn: the calls of this connection, which take what was
+/// read, and other connections. In it are some two hundred calls at most: hyper starts all that have come before it lets go of
+/// the thread, and it reads on after each.
 const TURN: usize = 16 * 1024;
 /// What is read at a time, in bytes, of a peer whose flood budget runs low, and the pause between two reads: some fifty calls at
 /// most, which take a fraction of that time.
@@ -32,8 +33,6 @@ const PAUSE: Duration = Duration::from_millis(1);
 pub(super) struct ServerIo<IO> {
     io: IO,
     calls: Arc<Calls>,
-    /// Read in this turn.
-    read: usize,
     /// The peer is read slowly, and this is the time between two reads.
     pause: Option<Pin<Box<Sleep>>>,
     flooded: bool,
@@ -41,7 +40,7 @@ pub(super) struct ServerIo<IO> {
 
 impl<IO: AsyncWrite + Unpin> ServerIo<IO> {
     pub fn new(io: IO, calls: Arc<Calls>) -> Self {
-        ServerIo { io, calls, read: 0, pause: None, flooded: false }
+        ServerIo { io, calls, pause: None, flooded: false }
     }
 
     fn wrote<'a>(&mut self, bytes: impl Iterator<Item = &'a [u8]>, result: &Poll<io::Result<usize>>) {
@@ -76,8 +75,7 @@ impl<IO: AsyncRead + Unpin> ServerIo<IO> {
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for ServerIo<IO> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.read >= TURN {
-            self.read = 0;
+        if self.calls.read_in_this_turn() >= TURN {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -85,13 +83,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for ServerIo<IO> {
             ready!(pause.as_mut().poll(cx));
         }
         let before = buf.filled().len();
-        let Poll::Ready(read) = self.poll_some(cx, buf) else {
-            self.read = 0;
-            return Poll::Pending;
-        };
-        read?;
+        ready!(self.poll_some(cx, buf))?;
         let bytes = &buf.filled()[before..];
-        self.read += bytes.len();
         let pace = if bytes.is_empty() { Ok(Pace::Free) } else { self.calls.read(bytes) };
         self.pause = (pace == Ok(Pace::Slow)).then(|| Box::pin(sleep(PAUSE)));
         self.flooded |= pace.is_err();
@@ -148,7 +141,8 @@ mod tests {
     async fn lets_others_have_a_turn_however_much_there_is_to_read() {
         let (mut peer, server) = duplex(4 * TURN);
         peer.write_all(&vec![0; 3 * TURN]).await.unwrap();
-        let mut io = ServerIo::new(server, Arc::new(Calls::new()));
+        let calls = Arc::new(Calls::new());
+        let mut io = ServerIo::new(server, calls.clone());
         let wakes = Arc::new(Wakes::default());
         let waker = wakes.clone().into();
         let mut reads = || {
@@ -156,8 +150,10 @@ mod tests {
             Pin::new(&mut io).poll_read(&mut Context::from_waker(&waker), &mut ReadBuf::new(&mut room)).is_ready()
         };
         assert!(reads());
-        assert!(!reads());
-        assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+        // However often it is asked in this turn: h2 is, once for each call that has come.
+        assert!(!reads() && !reads());
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 2);
+        calls.turn_begins();
         assert!(reads());
     }
 

@@ -171,7 +171,8 @@ async fn serve_one<A: Around>(stream: TcpStream, stack: Arc<Stack<A>>, shared: A
     };
     let addresses = stream.connect_info();
     let lifetime = shared.config.lifetime().with_jitter();
-    let cut = connection::serve(stream, Some(addresses), stack, lifetime, shared.phases.clone()).await;
+    let window = shared.config.stream_window();
+    let cut = connection::serve(stream, Some(addresses), stack, window, lifetime, shared.phases.clone()).await;
     shared.cut.fetch_add(cut, Ordering::Relaxed);
 }
 

@@ -8,7 +8,7 @@ use tokio::{
 use tonic::{Code, codec::CompressionEncoding};
 use tonic_types::StatusExt as _;
 
-use crate::scripted::{LONG, Receipt, config, line, scripted, server, start};
+use crate::scripted::{LONG, ListenRequest, Receipt, config, failed, line, scripted, server, start};
 
 #[tokio::test]
 async fn a_bare_status_of_a_handler_gets_an_origin() {
@@ -18,6 +18,15 @@ async fn a_bare_status_of_a_handler_gets_an_origin() {
     let origin = Origin::of(&status).unwrap();
     assert_eq!((origin.hop.as_str(), origin.reason.as_str()), ("chatter", "NOT_FOUND"));
     assert_eq!(status.metadata().get(SERVED_BY.as_str()).unwrap(), "chatter/1");
+}
+
+#[tokio::test]
+async fn a_failure_in_the_middle_of_a_stream_has_an_origin() {
+    let running = start!(server(config(|_| {})));
+    let lines = running.client().await.listen(scripted("error", ListenRequest {})).await;
+    let mut lines = lines.unwrap().into_inner();
+    assert_eq!(lines.message().await.unwrap().unwrap().text, "one");
+    assert_eq!(failed(lines.message().await), (Code::DataLoss, "DATA_LOSS".into()));
 }
 
 #[tokio::test]

@@ -7,7 +7,6 @@ mod log;
 mod raw;
 mod scripted;
 mod start;
-mod streams;
 
 #[path = "../../examples/generated/chat.rs"]
 mod chat;

@@ -1,11 +1,11 @@
 //! Who does not read stops who writes, and nobody else.
 
-use std::time::Duration;
+use std::{future::poll_fn, time::Duration};
 
 use tokio::time::timeout;
 
 use crate::{
-    caller::{Connection, DEFAULT_WINDOW, turns},
+    caller::{Connection, DEFAULT_WINDOW, item, turns},
     service::{Act, serve},
 };
 
@@ -57,4 +57,40 @@ async fn ends_a_handlers_stream_whose_caller_cancels_and_does_not_read() {
         () = turns(&connection) => drop(call),
     }
     timeout(Duration::from_secs(1), download.acts.closed()).await.unwrap();
+}
+
+#[tokio::test]
+async fn stops_a_caller_whose_handler_does_not_read_and_no_other_call_of_its_connection() {
+    let server = serve().await;
+    let other = Connection::open(server.address, DEFAULT_WINDOW).await;
+    // The handler sends back what comes. Its caller takes 10 bytes of that, so that it soon reads no more.
+    let connection = Connection::open(server.address, 10).await;
+    let mut chats = Vec::new();
+    for _ in 0..99 {
+        let mut chat = connection.call("Chat", &[]).await.unwrap();
+        let items = item(vec![0; KIBIBYTE]).repeat(256);
+        chat.items.send_data(items.into(), false).unwrap();
+        chats.push(chat);
+    }
+    let content = "x".repeat(60_000);
+    let echo = timeout(Duration::from_secs(10), connection.echo(&content)).await.expect("it is not held up").unwrap();
+    assert_eq!(echo.body, item(content));
+
+    let mut chat = connection.call("Chat", &[]).await.unwrap();
+    chat.items.reserve_capacity(1 << 20);
+    let mut sent = 0;
+    loop {
+        tokio::select! {
+            biased;
+            capacity = poll_fn(|cx| chat.items.poll_capacity(cx)) => {
+                let part = vec![0; capacity.unwrap().unwrap()];
+                sent += part.len();
+                chat.items.send_data(part.into(), false).unwrap();
+                chat.items.reserve_capacity(1 << 20);
+            }
+            () = turns(&other) => break,
+        }
+    }
+    // The window, and what the handler has read: its encoder sends when it has 32 KiB, and sends twice.
+    assert!((65_535..65_535 + 3 * 32 * 1024).contains(&sent), "{sent}");
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tonic::Code;
-use tracing::{Event, Subscriber, field::Field};
+use tracing::{Event, Metadata, Subscriber, field::Field};
 use tracing_subscriber::{
     Layer,
     layer::{Context, SubscriberExt as _},
@@ -20,12 +20,16 @@ use crate::{
 
 type Line = BTreeMap<&'static str, String>;
 
-/// The lines of all calls in this process that have an id.
+/// What the runtime says in this process.
 static LINES: Mutex<Vec<Line>> = Mutex::new(Vec::new());
 
 struct Lines;
 
 impl<S: Subscriber> Layer<S> for Lines {
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        metadata.target().starts_with("service_runtime")
+    }
+
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut line = Line::new();
         event.record(&mut |field: &Field, value: &dyn Debug| {

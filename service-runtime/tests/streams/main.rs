@@ -11,3 +11,4 @@ mod limit;
 mod log;
 mod message;
 mod service;
+mod small;

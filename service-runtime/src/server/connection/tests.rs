@@ -2,6 +2,7 @@
 
 mod overloaded;
 
+use futures_util::{FutureExt as _, StreamExt as _};
 use http::Response;
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http2;
@@ -23,6 +24,8 @@ use crate::{
 const LIFETIME: Lifetime =
     Lifetime { idle: Duration::from_secs(300), age: Duration::from_secs(1800), grace: Duration::from_secs(10) };
 
+const WINDOW: u32 = 65_535;
+
 /// Answers after a while.
 struct After(Duration);
 
@@ -43,7 +46,7 @@ fn start(handler: After) -> (DuplexStream, watch::Sender<Phase>, tokio::task::Jo
 fn start_over(room: usize, handler: After) -> (DuplexStream, watch::Sender<Phase>, tokio::task::JoinHandle<usize>) {
     let (client, server) = duplex(room);
     let (phase, phases) = Phases::new();
-    let served = tokio::spawn(serve(server, None, Arc::new(handler), LIFETIME, phases));
+    let served = tokio::spawn(serve(server, None, Arc::new(handler), WINDOW, LIFETIME, phases));
     (client, phase, served)
 }
 
@@ -242,6 +245,56 @@ async fn closes_a_peer_that_does_not_take_its_answer() {
     assert_eq!(served.await.unwrap(), 0);
     let expected = Duration::from_secs(1) + UNREAD;
     assert!((expected..expected + A_MOMENT).contains(&began.elapsed()), "{:?}", began.elapsed());
+}
+
+/// Answers with a stream of two messages, the second of them its last, after a while.
+struct StreamFor(Duration);
+
+impl Handle for StreamFor {
+    async fn handle(&self, mut request: Request<Body>) -> Response<Body> {
+        let in_flight = request.extensions_mut().remove::<Arc<dyn InFlight>>().unwrap();
+        in_flight.is_a_stream(true);
+        let (first, last) = (async { "first" }, sleep(self.0).map(|()| "last"));
+        let messages = first.into_stream().chain(last.into_stream());
+        let body = messages.map(move |message| {
+            let _in_flight = &in_flight;
+            Ok::<_, tonic::Status>(http_body::Frame::data(bytes::Bytes::from(message)))
+        });
+        Response::new(Body::new(http_body_util::StreamBody::new(body)))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn waits_for_a_peer_that_does_not_take_the_end_of_a_stream_from_the_end_on() {
+    let has_the_rest = |all: &[u8]| all.windows(3).any(|part| part == b"ast");
+    for takes_it in [true, false] {
+        let (mut client, server) = duplex(64 * 1024);
+        let (_phase, phases) = Phases::new();
+        // Longer than an answer of the other kind may take, and over before the PING that this peer does not answer is missed.
+        let lasts = UNREAD + Duration::from_secs(2);
+        let handler = StreamFor(lasts);
+        let served = tokio::spawn(serve(server, None, Arc::new(handler), WINDOW, LIFETIME, phases));
+        // A window of six bytes: the first message, and the begin of the last.
+        let settings = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 6];
+        client.write_all(&[&PREFACE[..24], &settings, REQUEST].concat()).await.unwrap();
+        let began = Instant::now();
+        let reads = tokio::spawn(async move {
+            let mut all = Vec::new();
+            sleep(lasts + UNREAD - A_MOMENT).await;
+            if takes_it {
+                client.write_all(&[0, 0, 4, 8, 0, 0, 0, 0, 1, 0, 0, 0, 99]).await.unwrap();
+                // It ends its connection when it has the whole stream.
+                while !has_the_rest(&all) && client.read_buf(&mut all).await.unwrap() > 0 {}
+            } else {
+                client.read_to_end(&mut all).await.unwrap();
+            }
+            has_the_rest(&all)
+        });
+        assert_eq!(reads.await.unwrap(), takes_it);
+        served.await.unwrap();
+        let expected = lasts + UNREAD;
+        assert!((expected - A_MOMENT..expected + A_MOMENT).contains(&began.elapsed()), "{:?}", began.elapsed());
+    }
 }
 
 #[tokio::test(start_paused = true)]

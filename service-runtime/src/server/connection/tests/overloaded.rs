@@ -24,7 +24,7 @@ fn overloaded() -> (DuplexStream, watch::Sender<Phase>) {
     let (phase, phases) = Phases::new();
     let (client, server) = duplex(4 << 20);
     let limit = Limit::new(&service_b(), Arc::default(), 0, Unreachable);
-    tokio::spawn(serve(server, None, Arc::new(limit), LIFETIME, phases));
+    tokio::spawn(serve(server, None, Arc::new(limit), WINDOW, LIFETIME, phases));
     (client, phase)
 }
 
