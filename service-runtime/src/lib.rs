@@ -1,22 +1,7 @@
-//! What a gRPC service process needs to fail by the book, and nothing of any one service.
-//!
-//! Stock tonic answers CANCELLED when a deadline passes and UNKNOWN when a connection dies, and never finishes a drain.
-//! This crate keeps tonic's generated code and replaces what is around it: the accept loop, the layers, the call to a peer.
-//!
-//! # Your own service
-//! ```no_run
-//! # use service_runtime::{Identity, Server, ServerConfig, Services};
-//! # async fn serve(descriptors: &'static [u8], listener: tokio::net::TcpListener) -> anyhow::Result<()> {
-//! Server::new(Identity::new("greeter", "hello.v1"), descriptors)
-//!     .config(ServerConfig::default())
-//!     .serve(listener, |worker| Services::new(/* .add(GreeterServer::new(Greeter)) */), async { /* until the drain */ })
-//!     .await
-//! # }
-//! ```
-//! The descriptors are the encoded `FileDescriptorSet` that the code was generated from. `examples/hello.rs` is a whole service,
-//! flags, log, signals and JSON included; `examples/chat.rs` has all four kinds of method.
+#![doc = include_str!("../README.md")]
 //!
 //! # The floors
+//!
 //! An arrow between two modules goes down, never up or sideways; a test keeps it.
 //! - 5 [`cli`]: flags → configurations, environment, [`cli::run`]: argv → process
 //! - 4 [`server`]: listener → worker → connection → stack → services; drain; health, reflection

@@ -4,7 +4,7 @@
 //! row in a table: a name, a sentence that says what it does, and a short script of steps that an interpreter plays.
 //!
 //! # A server that misbehaves, for testing clients
-//! What a [behaviour's](list) script does not speak of is done right: SETTINGS and PING are answered, windows are given and
+//! What a [behavior's](list) script does not speak of is done right: SETTINGS and PING are answered, windows are given and
 //! obeyed, and many calls on many connections go on at once. The healthy answer sends the request's message back, so it is
 //! right for any method that echoes.
 //!
@@ -23,11 +23,11 @@
 //! it should have done is for the test to say.
 //!
 //! # The map
-//! - `server/table`: THE list of behaviours, one file a group; `server/step`: what their scripts are made of
+//! - `server/table`: THE list of behaviors, one file a group; `server/step`: what their scripts are made of
 //! - [`Behavior`]: a name looked up in the table
 //! - [`Peer`]: a listener in a thread of its own; `server/door`: the ways a listener can refuse
 //! - [`serve`]: one connection, over any byte stream; `session` is what happens on it, without the bytes, and `stream` one call
-//! - [`Role`]: what the connections of one peer share: the behaviour, the counts, the events
+//! - [`Role`]: what the connections of one peer share: the behavior, the counts, the events
 //! - [`client`]: the other half, with a map of its own
 //! - both: [`frame`], frames and header blocks as bytes; `hpack` and `huffman`, header blocks read; `row` and `name`, rows of a table,
 //!   found by names with a number in them

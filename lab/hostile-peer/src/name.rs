@@ -67,7 +67,7 @@ impl<'a> Pattern<'a> {
     }
 }
 
-/// No behaviour, or no attack, has that name.
+/// No behavior, or no attack, has that name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unknown {
     kind: &'static str,

@@ -1,4 +1,4 @@
-//! Tables of named rows, in groups: what behaviours and attacks have in common.
+//! Tables of named rows, in groups: what behaviors and attacks have in common.
 
 use crate::name::{Pattern, Unknown};
 

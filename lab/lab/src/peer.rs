@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", value_parser = loopback)]
     listen: SocketAddr,
 
-    /// Show every behaviour there is
+    /// Show every behavior there is
     #[arg(long, conflicts_with = "behavior")]
     list: bool,
 }
@@ -40,7 +40,7 @@ pub(crate) fn loopback(text: &str) -> Result<SocketAddr, String> {
     if address.ip().is_loopback() { Ok(address) } else { Err(local()) }
 }
 
-/// Plays one behaviour, and prints what it sees, until Ctrl-C or SIGTERM: exit code 0. Exit code 2 if there is none of that
+/// Plays one behavior, and prints what it sees, until Ctrl-C or SIGTERM: exit code 0. Exit code 2 if there is none of that
 /// name.
 ///
 /// Errors: the port is taken.

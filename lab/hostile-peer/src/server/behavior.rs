@@ -1,4 +1,4 @@
-//! Behaviours by name.
+//! Behaviors by name.
 
 use std::{str::FromStr, sync::Arc};
 
@@ -54,7 +54,7 @@ pub fn list() -> impl Iterator<Item = (&'static str, &'static str)> {
     TABLE.iter().flat_map(|(_, rows)| rows.iter()).map(|row| (row.name, row.does))
 }
 
-/// Every behaviour there is, with its number filled in: all numbers where they are few, those that matter
+/// Every behavior there is, with its number filled in: all numbers where they are few, those that matter
 /// where they are many.
 pub fn examples() -> Vec<Behavior> {
     row::examples(TABLE).map(Behavior::new).collect()

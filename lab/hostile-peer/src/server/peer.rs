@@ -33,7 +33,7 @@ pub struct Peer {
 struct Order(Behavior, blocking::Sender<io::Result<()>>);
 
 impl Peer {
-    /// Listens on a free port of 127.0.0.1. Errors: there is no such behaviour, or the system has no port.
+    /// Listens on a free port of 127.0.0.1. Errors: there is no such behavior, or the system has no port.
     pub fn start(behavior: &str) -> io::Result<Self> {
         Peer::listen(behavior.parse()?, (Ipv4Addr::LOCALHOST, 0).into())
     }
@@ -72,8 +72,8 @@ impl Peer {
 
     /// Behaves so from the next call and the next connection on; `peer.behave("echo")` heals it.
     ///
-    /// When this returns it is so. Connections that the old behaviour has spoilt are closed; to refuse closes all.
-    /// Errors: there is no such behaviour; or the port cannot be opened or closed.
+    /// When this returns it is so. Connections that the old behavior has spoilt are closed; to refuse closes all.
+    /// Errors: there is no such behavior; or the port cannot be opened or closed.
     pub fn behave(&self, behavior: &str) -> io::Result<()> {
         let (done, answer) = blocking::channel();
         let order = Order(behavior.parse()?, done);
@@ -132,7 +132,7 @@ fn run(runtime: &Runtime, mut doorway: Doorway, role: &Role, mut orders: mpsc::U
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
-                // Orders first: what is connected after `behave` has returned finds the new behaviour.
+                // Orders first: what is connected after `behave` has returned finds the new behavior.
                 biased;
                 order = orders.recv() => match order {
                     Some(Order(behavior, done)) => {

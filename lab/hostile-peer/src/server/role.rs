@@ -45,7 +45,7 @@ impl Role {
 
     /// Behaves so from the next call and the next connection on.
     ///
-    /// Connections that the old behaviour has spoilt are closed, so that their clients come again; to refuse closes all.
+    /// Connections that the old behavior has spoilt are closed, so that their clients come again; to refuse closes all.
     pub fn behave(&self, behavior: Behavior) {
         self.0.now.send_replace(Now { behavior, before: self.calls() });
     }
@@ -116,7 +116,7 @@ impl Role {
 pub(crate) struct Changes(watch::Receiver<Now>);
 
 impl Changes {
-    /// Returns once the connection shall be closed: when the behaviour changes, if the old one has spoilt it; when the peer
+    /// Returns once the connection shall be closed: when the behavior changes, if the old one has spoilt it; when the peer
     /// refuses, in any case.
     pub(crate) async fn drop_this(mut self, spoilt: bool) {
         while self.0.changed().await.is_ok() {

@@ -1,4 +1,4 @@
-//! What a behaviour's script is made of.
+//! What a behavior's script is made of.
 
 use std::borrow::Cow;
 
@@ -114,7 +114,7 @@ pub(crate) enum Last {
     ThisCall,
 }
 
-/// The calls that a script is for, counted since the behaviour was set; all others get the healthy answer.
+/// The calls that a script is for, counted since the behavior was set; all others get the healthy answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Which {
     #[default]

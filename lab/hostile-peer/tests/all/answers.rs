@@ -1,4 +1,4 @@
-//! What a client sees of every behaviour on its first call, in a table; played over a duplex, where waiting takes no time.
+//! What a client sees of every behavior on its first call, in a table; played over a duplex, where waiting takes no time.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Several calls: now and then, at once, large, and while the behaviour changes.
+//! Several calls: now and then, at once, large, and while the behavior changes.
 
 use std::{future::poll_fn, time::Duration};
 

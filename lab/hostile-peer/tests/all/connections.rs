@@ -1,4 +1,4 @@
-//! Behaviours on a TCP port: how a connection begins and ends byte by byte, and that every peer lives on and can be healed.
+//! Behaviors on a TCP port: how a connection begins and ends byte by byte, and that every peer lives on and can be healed.
 
 use std::{
     io::{ErrorKind, Read, Write},

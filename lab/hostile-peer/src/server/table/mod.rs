@@ -1,4 +1,4 @@
-//! THE list of behaviours, one file a group.
+//! THE list of behaviors, one file a group.
 //!
 //! In a name, `<0..13>` is a number in that range; in a sentence, `<n>` is that number.
 

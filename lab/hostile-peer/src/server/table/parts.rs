@@ -6,10 +6,10 @@ use crate::{
     server::step::{Body, Script, Step},
 };
 
-/// Makes a behaviour's script from the number in its name, or 0.
+/// Makes a behavior's script from the number in its name, or 0.
 pub(crate) type Make = fn(u32) -> Script;
 
-/// One behaviour, or several that differ by a number.
+/// One behavior, or several that differ by a number.
 pub(crate) type Row = row::Row<Make>;
 
 pub(super) const fn row(name: &'static str, does: &'static str, script: fn(u32) -> Script) -> Row {
