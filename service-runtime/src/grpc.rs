@@ -119,14 +119,15 @@ impl Whole {
     pub fn message<E>(self) -> Result<Bytes, Wrong<E>> {
         match self.bytes.len() {
             0 => Err(Wrong::Missing),
-            n if n < expected(&self.bytes, usize::MAX)? => Err(Wrong::CutShort),
+            n if n < length(&self.bytes) => Err(Wrong::CutShort),
             _ => Ok(self.bytes),
         }
     }
 }
 
-/// Reads to the end of the body, or to the first byte that is too much.
-pub async fn read<B>(mut body: B, limit: usize) -> Result<Whole, Wrong<B::Error>>
+/// Reads to the end of the body, or to the first byte that is too much. Only where its `encoding` is not identity may its message
+/// be compressed.
+pub async fn read<B>(mut body: B, limit: usize, encoding: Encoding) -> Result<Whole, Wrong<B::Error>>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Error,
@@ -138,7 +139,7 @@ where
             Ok(data) => bytes.extend_from_slice(&data),
             Err(frame) => trailers = frame.into_trailers().unwrap_or_default(),
         }
-        if bytes.len() > expected(&bytes, limit)? {
+        if bytes.len() > expected(&bytes, limit, encoding)? {
             return Err(Wrong::Second);
         }
     }
@@ -146,22 +147,33 @@ where
 }
 
 /// The first frame in `bytes`, taken out of them; `None` as long as it is not whole.
-pub fn take_frame<E>(bytes: &mut BytesMut, limit: usize) -> Result<Option<Bytes>, Wrong<E>> {
-    let length = expected(bytes, limit)?;
+pub fn take_frame<E>(bytes: &mut BytesMut, limit: usize, encoding: Encoding) -> Result<Option<Bytes>, Wrong<E>> {
+    let length = expected(bytes, limit, encoding)?;
     let is_whole = bytes.len() >= FRAME_HEADER.max(length);
     Ok(is_whole.then(|| bytes.split_to(length).freeze()))
 }
 
 /// How long the frame is that `bytes` begins; at least a header.
-fn expected<E>(bytes: &[u8], limit: usize) -> Result<usize, Wrong<E>> {
-    let Some(([flag, length @ ..], _)) = bytes.split_first_chunk::<FRAME_HEADER>() else {
-        return Ok(FRAME_HEADER);
+fn length(bytes: &[u8]) -> usize {
+    let Some(([_, length @ ..], _)) = bytes.split_first_chunk::<FRAME_HEADER>() else {
+        return FRAME_HEADER;
     };
-    if *flag > 1 {
-        return Err(Wrong::BadFlag);
+    usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX).saturating_add(FRAME_HEADER)
+}
+
+/// The same, where the frame may be what it says it is.
+fn expected<E>(bytes: &[u8], limit: usize, encoding: Encoding) -> Result<usize, Wrong<E>> {
+    if bytes.len() < FRAME_HEADER {
+        return Ok(FRAME_HEADER);
     }
-    let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
-    if length > limit { Err(Wrong::TooLarge) } else { Ok(length.saturating_add(FRAME_HEADER)) }
+    match bytes[0] {
+        0 => {}
+        1 if encoding == Encoding::Identity => return Err(Wrong::Compressed),
+        1 => {}
+        _ => return Err(Wrong::BadFlag),
+    }
+    let length = length(bytes);
+    if length > limit.saturating_add(FRAME_HEADER) { Err(Wrong::TooLarge) } else { Ok(length) }
 }
 
 /// Counts the messages in the data of a body as it passes, however it is cut.
@@ -208,7 +220,7 @@ mod tests {
 
     async fn read_chunks(chunks: &'static [&'static [u8]]) -> Result<Bytes, Wrong<Status>> {
         let frames = chunks.iter().map(|chunk| Ok::<_, Status>(http_body::Frame::data(Bytes::from_static(chunk))));
-        read(StreamBody::new(futures_util::stream::iter(frames)), 8).await?.message()
+        read(StreamBody::new(futures_util::stream::iter(frames)), 8, Encoding::Identity).await?.message()
     }
 
     #[tokio::test]
@@ -223,12 +235,13 @@ mod tests {
 
     #[tokio::test]
     async fn refuses_what_is_not_one_whole_message() {
-        let cases: [(&'static [&'static [u8]], &str); 7] = [
+        let cases: [(&'static [&'static [u8]], &str); 8] = [
             (&[], "Missing"),
             (&[b"\0\0\0\0\x01a\0\0\0\0\x01b"], "Second"),
             (&[b"\0\0\0\0\x01a", b"\0"], "Second"),
             (&[b"\0\0\0\0\x05half"], "CutShort"),
             (&[b"\0\0\0"], "CutShort"),
+            (&[b"\x01\0\0\0\0"], "Compressed"),
             (&[b"\x07\0\0\0\0"], "BadFlag"),
             (&[b"\0\0\0\0\x09"], "TooLarge"),
         ];
@@ -241,14 +254,14 @@ mod tests {
     async fn keeps_the_trailers() {
         let trailers = HeaderMap::from_iter([(http::header::AGE, http::HeaderValue::from_static("1"))]);
         let frames = [Ok::<_, Status>(http_body::Frame::trailers(trailers.clone()))];
-        let whole = read(StreamBody::new(futures_util::stream::iter(frames)), 8).await.unwrap();
+        let whole = read(StreamBody::new(futures_util::stream::iter(frames)), 8, Encoding::Identity).await.unwrap();
         assert_eq!(whole.trailers, trailers);
     }
 
     #[tokio::test]
     async fn tells_a_body_that_failed() {
         let frames = [Err::<http_body::Frame<Bytes>, _>(Status::aborted("x"))];
-        let read = read(StreamBody::new(futures_util::stream::iter(frames)), 8).await;
+        let read = read(StreamBody::new(futures_util::stream::iter(frames)), 8, Encoding::Identity).await;
         assert!(matches!(read.unwrap_err(), Wrong::Failed(status) if status.message() == "x"));
     }
 

@@ -68,7 +68,7 @@ pub async fn check(answer: Response<Body>, max_message: usize) -> Result<Respons
     if early.is_none() && !has_grpc_content(&head.headers) {
         return Err(Cause::Http(head.status.as_u16()).into());
     }
-    let whole = grpc::read(body, max_message).await.map_err(|wrong| cause(&wrong))?;
+    let whole = grpc::read(body, max_message, Encoding::Identity).await.map_err(|wrong| cause(&wrong))?;
     let status = status_of(&whole.trailers).or(early);
     head.headers.extend(whole.trailers.clone());
     match status {
@@ -76,8 +76,7 @@ pub async fn check(answer: Response<Body>, max_message: usize) -> Result<Respons
         None if head.status != StatusCode::OK => return Err(Cause::Http(head.status.as_u16()).into()),
         _ => return Err(failure(status, &head.headers)),
     }
-    let message = Whole::message(whole).and_then(|frame| Encoding::Identity.undo(frame, max_message));
-    let message = message.map_err(|wrong: Wrong<Status>| cause(&wrong))?;
+    let message = Whole::message(whole).map_err(|wrong: Wrong<Status>| cause(&wrong))?;
     head.status = StatusCode::OK;
     // What was said of compression does not matter any more: the message is not compressed. Nor is there anything to say of
     // OK: tonic reads the details of any status, and panics where they are not base64.

@@ -94,7 +94,7 @@ impl Limits {
     /// The request with its one message, which has come whole.
     async fn one(&self, encoding: Encoding, request: Request<Body>) -> Result<Request<Body>, Refusal> {
         let (head, body) = request.into_parts();
-        let read = timeout(REQUEST_TIMEOUT, grpc::read(body, self.max_message_size)).await;
+        let read = timeout(REQUEST_TIMEOUT, grpc::read(body, self.max_message_size, encoding)).await;
         let whole = read.map_err(|_| Refusal::RequestTimeout)?;
         let message = whole.and_then(Whole::message).and_then(|frame| encoding.undo(frame, self.max_message_size));
         let message = message.map_err(|wrong| refusal(&wrong))?;
@@ -151,7 +151,9 @@ struct Stream {
 impl Stream {
     /// The next message that is whole, with its frame header.
     fn next(&mut self) -> Result<Option<Bytes>, Wrong<Status>> {
-        let Some(frame) = grpc::take_frame(&mut self.bytes, self.limits.max_message_size)? else { return Ok(None) };
+        let Some(frame) = grpc::take_frame(&mut self.bytes, self.limits.max_message_size, self.encoding)? else {
+            return Ok(None);
+        };
         self.received.count();
         self.encoding.undo(frame, self.limits.max_message_size).map(Some)
     }

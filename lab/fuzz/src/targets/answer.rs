@@ -91,10 +91,10 @@ fn expected(status: StatusCode, text: &Text, end: Option<&Result<HeaderMap, Caus
     }
     let message = one(text.body).map_err(broken);
     match (&message, end) {
-        (Err(Cause::Broken(Broken::NoMessage | Broken::CutShort | Broken::Compressed)) | Ok(_), Some(Err(reset))) => {
+        (Err(Cause::Broken(Broken::NoMessage | Broken::CutShort)) | Ok(_), Some(Err(reset))) => {
             return Err(*reset);
         }
-        (Err(Cause::Broken(Broken::NoMessage | Broken::CutShort | Broken::Compressed)) | Ok(_), _) => {}
+        (Err(Cause::Broken(Broken::NoMessage | Broken::CutShort)) | Ok(_), _) => {}
         (Err(cause), _) => return Err(*cause),
     }
     match end.and_then(|end| told(end.as_ref().ok()?)).or(early) {

@@ -32,10 +32,8 @@ fn read(pieces: &[&[u8]]) -> Result<Vec<u8>, &'static str> {
         held.set(held.get() + piece.len());
         Ok::<_, Status>(Frame::data(Bytes::copy_from_slice(piece)))
     });
-    let read = async {
-        let whole = read_message(StreamBody::new(stream::iter(frames)), LIMIT).await?;
-        Encoding::Identity.undo(whole.message()?, LIMIT)
-    };
+    let body = StreamBody::new(stream::iter(frames));
+    let read = async { read_message(body, LIMIT, Encoding::Identity).await?.message() };
     let read = read.now_or_never().expect("there is nothing to wait for");
     read.map(|message| message.to_vec()).map_err(|wrong| word(&wrong))
 }
@@ -59,11 +57,11 @@ pub fn one(body: &[u8]) -> Result<Vec<u8>, &'static str> {
     };
     let length = [a, b, c, d].iter().fold(0, |length, byte| length * 256 + u64::from(**byte));
     match flag {
-        2.. => Err("bad flag"),
-        _ if length > LIMIT as u64 => Err("too large"),
-        _ if length > message.len() as u64 => Err("cut short"),
-        _ if length < message.len() as u64 => Err("second"),
-        1 => Err("compressed"),
+        0 if length > LIMIT as u64 => Err("too large"),
+        0 if length > message.len() as u64 => Err("cut short"),
+        0 if length < message.len() as u64 => Err("second"),
         0 => Ok(body.to_vec()),
+        1 => Err("compressed"),
+        _ => Err("bad flag"),
     }
 }

@@ -4,6 +4,7 @@ mod answer;
 mod behavior;
 mod frames;
 mod framing;
+mod gzip;
 mod identity;
 mod percent;
 mod pushback;
@@ -38,8 +39,8 @@ macro_rules! targets {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 11] =
-    targets![timeout, percent, query, framing, frames, wire, behavior, identity, pushback, request, answer];
+pub const TARGETS: [Target; 12] =
+    targets![timeout, percent, query, framing, frames, wire, behavior, identity, pushback, request, answer, gzip];
 
 pub use framing::LIMIT;
 
