@@ -1,6 +1,6 @@
 //! Callers: the one that tonic generates, and one that writes its own frames of gRPC into streams of h2.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use h2::{
@@ -10,7 +10,7 @@ use h2::{
 use http::{HeaderMap, Request};
 use prost::Message as _;
 use service_runtime::origin::Origin;
-use tokio::{net::TcpStream, task::JoinHandle};
+use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
 use tonic::{
     Code, Status,
     transport::{Channel, Endpoint},
@@ -20,6 +20,14 @@ use crate::generated::{Item, streams_client::StreamsClient};
 
 /// What a window of HTTP/2 is where nobody says otherwise, in bytes. Source: RFC 9113, 6.9.2.
 pub const DEFAULT_WINDOW: u32 = 65_535;
+
+/// What takes longer than this does not come, and its test fails instead of waiting for ever.
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// What `future` comes to.
+pub async fn soon<T>(future: impl Future<Output = T>) -> T {
+    timeout(LONGEST, future).await.expect("it comes within 20 s")
+}
 
 /// The caller that tonic generates.
 pub async fn client(address: SocketAddr) -> StreamsClient<Channel> {
@@ -115,14 +123,17 @@ pub struct Answer {
 impl Call {
     /// The begin of the answer, and its body.
     pub async fn begun(self) -> (SendStream<Bytes>, Stream) {
-        let (head, body) = self.answer.await.unwrap().into_parts();
+        let (head, body) = soon(self.answer).await.unwrap().into_parts();
         (self.items, Stream { headers: head.headers, body })
     }
 
     /// The whole answer. Errors: it is cut.
     pub async fn answer(self) -> Result<Answer, h2::Error> {
-        let (head, body) = self.answer.await?.into_parts();
-        Stream { headers: head.headers, body }.rest().await
+        soon(async {
+            let (head, body) = self.answer.await?.into_parts();
+            Stream { headers: head.headers, body }.rest().await
+        })
+        .await
     }
 }
 
@@ -135,7 +146,7 @@ pub struct Stream {
 impl Stream {
     /// What came next, read.
     pub async fn next(&mut self) -> Option<Result<Bytes, h2::Error>> {
-        let data = self.body.data().await?;
+        let data = soon(self.body.data()).await?;
         if let Ok(data) = &data {
             self.body.flow_control().release_capacity(data.len()).unwrap();
         }

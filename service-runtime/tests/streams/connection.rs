@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 use tonic::Code;
 
 use crate::{
-    caller::{Call, Connection, DEFAULT_WINDOW, item, turns},
+    caller::{Call, Connection, DEFAULT_WINDOW, item, soon, turns},
     service::{Act, Running, serve, serve_with},
 };
 
@@ -46,7 +46,7 @@ async fn lets_an_open_stream_of_each_kind_finish_when_its_connection_is_old() {
     chat.items.send_data(item("two"), true).unwrap();
     assert_eq!(chat.answer().await.unwrap().body, [item("one"), item("two")].concat());
     for old in [down_connection, up_connection, chat_connection] {
-        timeout(Duration::from_secs(2), old.over).await.expect("it ends after its stream").unwrap().unwrap();
+        soon(old.over).await.unwrap().unwrap();
     }
 }
 
@@ -78,14 +78,14 @@ async fn lets_a_stream_go_on_in_a_drain_until_the_drain_timeout() {
     let download = server.download().await;
     let began = Instant::now();
     server.shutdown.ask();
-    download.draining.begun().await;
+    soon(download.draining.begun()).await;
     sleep_until(began + drain_timeout / 2).await;
     download.acts.send(Act::Send(b"in the drain".to_vec())).await.unwrap();
     assert_eq!(answers.next().await.unwrap().unwrap(), item("in the drain"));
     assert!(answers.rest().await.is_err(), "it is cut");
     let took = began.elapsed();
     assert!((drain_timeout..drain_timeout + Duration::from_millis(300)).contains(&took), "{took:?}");
-    server.served.await.unwrap().unwrap();
+    soon(server.served).await.unwrap().unwrap();
     assert!(download.acts.is_closed());
 }
 
@@ -103,7 +103,7 @@ async fn ends_a_drain_with_the_last_stream_whose_handler_sees_the_drain_begin() 
     server.shutdown.ask();
     let answer = call.answer().await.unwrap();
     assert_eq!((answer.body, answer.status.code()), (item("goodbye"), Code::Ok));
-    server.served.await.unwrap().unwrap();
+    soon(server.served).await.unwrap().unwrap();
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}, and the drain timeout is 10 s", began.elapsed());
     handler.await.unwrap();
 }

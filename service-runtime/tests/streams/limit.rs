@@ -3,7 +3,7 @@
 use tonic::Code;
 
 use crate::{
-    caller::{Connection, DEFAULT_WINDOW, item, said},
+    caller::{Connection, DEFAULT_WINDOW, item, said, soon},
     service::{Act, serve_with},
 };
 
@@ -41,7 +41,7 @@ async fn has_room_again_after_a_stream_has_ended_was_cancelled_or_panicked() {
             }
             "cancel" => {
                 drop(call);
-                download.acts.closed().await;
+                soon(download.acts.closed()).await;
             }
             _ => {
                 download.acts.send(Act::Panic).await.unwrap();

@@ -14,7 +14,7 @@ use tracing_subscriber::{
 };
 
 use crate::{
-    caller::{Connection, DEFAULT_WINDOW, item},
+    caller::{Connection, DEFAULT_WINDOW, item, soon},
     service::{Act, serve},
 };
 
@@ -80,7 +80,7 @@ async fn is_written_at_the_end_with_the_number_of_messages() {
     assert_eq!(answers.next().await.unwrap().unwrap(), item(""));
     assert_eq!(lines("cancelled").len(), 0, "the stream is open");
     drop((items, answers));
-    download.acts.closed().await;
+    soon(download.acts.closed()).await;
     assert_eq!(lines("cancelled"), line("Download", "CANCELLED", "", "1"));
 
     let call = connection.download(&[("x-request-id", "panicked")]).await;

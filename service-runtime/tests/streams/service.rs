@@ -15,7 +15,10 @@ use service_runtime::{
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 use tonic::{Request, Response, Status, Streaming, codec::CompressionEncoding};
 
-use crate::generated::{DESCRIPTORS, Item, streams_server};
+use crate::{
+    caller::soon,
+    generated::{DESCRIPTORS, Item, streams_server},
+};
 
 /// What a handler's stream does next.
 pub enum Act {
@@ -150,6 +153,6 @@ pub async fn serve_with(change: impl FnOnce(&mut ServerConfig), encoding: Option
 impl Running {
     /// The next call of `Download`.
     pub async fn download(&mut self) -> Download {
-        self.downloads.recv().await.unwrap()
+        soon(self.downloads.recv()).await.unwrap()
     }
 }
