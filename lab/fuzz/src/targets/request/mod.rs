@@ -6,7 +6,7 @@ mod seen;
 use std::rc::Rc;
 
 use futures_util::FutureExt;
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Method, Request, response::Parts};
 use http_body_util::BodyExt;
 use service_runtime::layers::Handle as _;
 use tokio::runtime;
@@ -31,10 +31,9 @@ pub fn holds(input: &[u8]) -> bool {
     let expected = asked.expected();
     // One way to cut it is enough here: framing has a target of its own.
     let pieces = &cuts(text.body)[input.len() % 3];
-    let (head, body) = answer(asked.request(pieces)).into_parts();
+    let (head, data, trailers) = answer(asked.request(pieces));
     let size: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
     assert!(size <= OUTWARD && head.headers.contains_key("served-by") && head.headers.contains_key("x-request-id"));
-    let (data, trailers) = come_so_far(body);
     match asked.speaks_grpc() {
         true => seen::is_in_grpc(&expected, &head.headers, &data, &trailers),
         false => seen::is_in_json(&expected, asked.method == Method::HEAD, head.status.as_u16(), &data),
@@ -42,9 +41,11 @@ pub fn holds(input: &[u8]) -> bool {
     matches!(expected, Answer::Ok(_) | Answer::Health)
 }
 
-/// On a clock that stands still, so that no deadline passes that has not passed already.
-fn answer(request: Request<Body>) -> Response<Body> {
-    type Server = Rc<dyn Fn(Request<Body>) -> Response<Body>>;
+/// Head, data and trailers; made and read on a clock that stands still, so that no deadline passes that has not passed already.
+type Answered = (Parts, Vec<u8>, HeaderMap);
+
+fn answer(request: Request<Body>) -> Answered {
+    type Server = Rc<dyn Fn(Request<Body>) -> Answered>;
     thread_local! {
         static SERVER: Server = {
             let worker = greeter();
@@ -52,7 +53,10 @@ fn answer(request: Request<Body>) -> Response<Body> {
             let runtime = runtime.expect("a runtime");
             let answer = move |request| {
                 let _clock = runtime.enter();
-                worker.handle(request).now_or_never().expect("there is nothing to wait for")
+                let answer = worker.handle(request).now_or_never().expect("there is nothing to wait for");
+                let (head, body) = answer.into_parts();
+                let (data, trailers) = come_so_far(body);
+                (head, data, trailers)
             };
             Rc::new(answer)
         };
