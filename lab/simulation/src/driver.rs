@@ -42,11 +42,16 @@ pub struct Played {
 /// Plays the seeds after `from`, `batch` at a time, each on a thread of as many as there are processors.
 pub fn drive(from: u64, until: Until, batch: u64, play: impl Fn(Batch) -> Played + Send + Sync + 'static) -> Played {
     panics::note();
-    let (next, play, (sender, played)) = (Arc::new(AtomicU64::new(0)), Arc::new(play), mpsc::channel());
+    let next = Arc::new(AtomicU64::new(0));
+    let play = Arc::new(play);
+    let (sender, played) = mpsc::channel();
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let at: Vec<Arc<AtomicU64>> = (0..threads).map(|_| Arc::default()).collect();
     for at in &at {
-        let (at, next, play, sender) = (at.clone(), next.clone(), play.clone(), sender.clone());
+        let at = at.clone();
+        let next = next.clone();
+        let play = play.clone();
+        let sender = sender.clone();
         thread::spawn(move || {
             while let Some(begin) = take(&next, until, batch) {
                 at.store(from + begin, Ordering::Relaxed);

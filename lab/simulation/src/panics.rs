@@ -12,7 +12,7 @@ pub fn note() {
     ONCE.call_once(|| {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            // A thread that is ending has nobody left to ask it.
+            // A thread that is ending is not asked any more.
             let _ = PANICS.try_with(|panics| panics.borrow_mut().push(info.to_string()));
             before(info);
         }));

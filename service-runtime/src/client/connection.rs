@@ -129,8 +129,8 @@ impl<IO> ClientIo<IO> {
     fn new(io: IO) -> (Self, watch::Receiver<Life>, Arc<OnceLock<Cause>>) {
         let (life, receiver) = watch::channel(Life::Opening);
         let end = Arc::new(OnceLock::new());
-        let (frames, heard, stalled) = (Frames::default(), false, None);
-        (ClientIo { io, frames, heard, stalled, life, end: end.clone() }, receiver, end)
+        let client = ClientIo { io, frames: Frames::default(), heard: false, stalled: None, life, end: end.clone() };
+        (client, receiver, end)
     }
 
     fn read(&mut self, bytes: &[u8]) {

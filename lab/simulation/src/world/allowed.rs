@@ -81,7 +81,7 @@ impl fmt::Debug for Set {
 }
 
 /// What a peer with this behavior may bring about, on new connections and on older ones.
-pub fn of_behaviour(name: &str) -> Set {
+pub fn of_behavior(name: &str) -> Set {
     // The last number in the name is the one that counts.
     let number = name.split('-').filter_map(|part| part.parse().ok()).next_back().unwrap_or(0);
     let is = |start: &str| name.starts_with(start);

@@ -19,7 +19,7 @@ pub struct Phase {
     pub behavior: Behavior,
     pub path: Path,
     pub shots: Vec<Shot>,
-    /// The next phase begins so long after the last call has begun; without it, once all have ended.
+    /// How long after the begin of the last call the next phase begins; without it, once all calls have ended.
     pub leave_after: Option<Duration>,
 }
 
@@ -30,11 +30,11 @@ pub enum Path {
     Refused,
     /// Connecting never ends.
     BlackHole,
-    /// So many are refused, the others not.
+    /// The first ones are refused, this many; the others not.
     RefusedFirst(u32),
-    /// The peer takes so long to say anything at all.
+    /// How long the peer takes to say anything at all.
     Late(Duration),
-    /// Every connection is closed so soon after it is there.
+    /// How soon after it is there every connection is closed.
     Brief(Duration),
     /// Bytes of new connections, and of the one that is there where it says so.
     Bytes(Bytes),
@@ -45,14 +45,14 @@ pub enum Path {
 /// What becomes of the bytes of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Bytes {
-    /// They come in pieces of at most so many.
+    /// The largest piece in which they come.
     pub piece: usize,
     pub fault: Option<Fault>,
     /// Also on the connection that is there.
     pub at_once: bool,
 }
 
-/// Something that happens once so many bytes have passed one way.
+/// Something that happens once `after` bytes have passed one way.
 #[derive(Clone, Copy, Debug)]
 pub struct Fault {
     pub way: Way,
@@ -88,7 +88,7 @@ pub struct Shot {
     pub after: Duration,
     /// The caller's.
     pub timeout: Option<Duration>,
-    /// The caller goes away after so long.
+    /// When the caller goes away.
     pub cancel: Option<Duration>,
     /// How long its text is, about.
     pub length: usize,

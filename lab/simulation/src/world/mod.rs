@@ -1,7 +1,7 @@
 //! Whatever the peer and the network do, a call gets what the contract says, in time, and nothing is left of it.
 //!
-//! A number stands for a world: a peer's behaviors, faults of single bytes, connects that fail, callers with and without
-//! patience. It is drawn from the number, played over an in-memory wire on a paused clock, and then asked: were the codes
+//! A number stands for a world: a peer's behaviors, faults of single bytes, connects that fail, callers with short
+//! deadlines and with long ones. It is drawn from the number, played over an in-memory wire on a paused clock, and then asked: were the codes
 //! and reasons allowed, was every answer in time, was the peer found again, is nothing left. `draw` says what there is,
 //! `allowed` what may come of it.
 //!

@@ -9,7 +9,7 @@ use super::{
     wire::Cable,
 };
 
-/// So long after a fault's end calls may still meet it: what it has begun is under way.
+/// How long after a fault's end calls may still meet it: what it has begun is under way.
 const AFTERMATH: Duration = Duration::from_millis(20);
 
 /// A fault, and from when to when it was about.

@@ -111,12 +111,12 @@ impl Cable {
         self.lock().gone.is_none()
     }
 
-    /// Whether it was there for so long that it counts as a connection.
+    /// Whether it was there long enough to count as a connection.
     pub fn has_lasted(&self) -> bool {
         self.lock().heard.is_some_and(|heard| heard.elapsed() >= Duration::from_millis(200))
     }
 
-    /// No byte comes through, and nobody says so.
+    /// No byte comes through, and neither end is told.
     pub fn is_stuck(&self) -> bool {
         let state = self.lock();
         state.gone.is_none() && (state.mute || matches!(state.hit, Some((_, Kind::Stall | Kind::Swallow))))
