@@ -42,7 +42,7 @@ fn start(handler: After) -> (DuplexStream, watch::Sender<Phase>, tokio::task::Jo
     start_over(64 * 1024, handler)
 }
 
-/// The same where so many bytes fit between the two.
+/// The same with `room` bytes of buffer in each direction.
 fn start_over(room: usize, handler: After) -> (DuplexStream, watch::Sender<Phase>, tokio::task::JoinHandle<usize>) {
     let (client, server) = duplex(room);
     let (phase, phases) = Phases::new();
@@ -62,7 +62,7 @@ async fn call(client: DuplexStream) -> tokio::task::JoinHandle<hyper::Result<Res
         body.collect().await?;
         Ok(Response::from_parts(head, ()))
     });
-    // Long enough for the request to arrive: the clock is paused, and moves only when nobody has anything to do.
+    // Long enough for the request to arrive: the clock is paused, and moves only when every task waits.
     sleep(Duration::from_millis(1)).await;
     answer
 }
@@ -181,7 +181,7 @@ async fn ends_when_its_peer_goes_away() {
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
-/// How long a connection lasts whose peer says so much and no more.
+/// How long a connection lasts whose peer sends `said` and nothing after it.
 async fn lasts(said: &[u8]) -> Duration {
     let (mut client, _phase, served) = start(After(Duration::ZERO));
     let began = Instant::now();
