@@ -52,8 +52,8 @@ pub struct Record<S> {
 
 /// A call that the end of its connection waits for, until it is dropped.
 pub(crate) trait InFlight: Send + Sync {
-    /// It goes on for as long as it likes, so that the age of its connection does not end it; and its answer too, as that of a
-    /// Watch does, so that no peer is given up for not having taken it.
+    /// Its method streams requests or responses: the age of its connection does not end it. Where its answer is a stream, as that of
+    /// a health Watch is, the 10 s that a peer has to take an answer do not hold either.
     fn is_a_stream(&self, and_so_is_its_answer: bool);
 }
 

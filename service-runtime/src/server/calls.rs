@@ -55,9 +55,9 @@ struct State {
     in_hand: usize,
     /// Calls whose answer is not complete.
     now: usize,
-    /// Those of them that go on for as long as they like.
+    /// Those of them whose method streams requests, responses or both: their length has no bound.
     streams: usize,
-    /// Those of the streams whose answer goes on for as long as it likes.
+    /// Those of the streams whose method streams responses.
     answered_by_streams: usize,
     ever: bool,
     /// When the last call ended.

@@ -10,7 +10,7 @@ use crate::{grpc::FRAME_HEADER, layers::FaultConfig};
 /// The largest message that gRPC's frame can hold, in bytes.
 const LARGEST_MESSAGE: u64 = u32::MAX as u64;
 
-/// The window of a stream unless SETTINGS change it, in bytes. Source: RFC 9113, 6.9.2.
+/// A stream's window where no SETTINGS change it, in bytes. Source: RFC 9113, 6.9.2.
 const DEFAULT_WINDOW: u32 = 65_535;
 const LARGEST_STREAM_WINDOW: u32 = 1024 * 1024;
 

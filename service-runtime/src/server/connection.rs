@@ -46,7 +46,7 @@ const HEADER_LIST: u32 = 32 * 1024;
 /// Serves `io` until its peer closes it, its time has come or the drain is over; returns the number of calls that the end
 /// of the drain cut.
 ///
-/// A peer's errors end its own connection only.
+/// A peer's errors end its connection. They touch no other, and are not logged.
 pub async fn serve<IO>(
     io: IO,
     addresses: Option<TcpConnectInfo>,

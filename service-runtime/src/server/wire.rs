@@ -197,8 +197,8 @@ impl Wire {
         [unfinished, stuck, self.oldest_answer(streams).map(|since| since + UNREAD)].into_iter().flatten().min()
     }
 
-    /// One of `streams` answers that go on for as long as they like has no more to come: from now on its peer has the time that it
-    /// has for any answer, to take the rest. Which one it was is not known here; the oldest are taken for the streams.
+    /// The handler of one of `streams` streamed answers has ended: its peer has [`UNREAD`] from now on to take the rest. Which one it
+    /// was is not known here; the oldest answers are taken for the streamed ones.
     pub fn stream_ends(&mut self, streams: usize, now: Instant) {
         self.answering.sort_unstable_by_key(|(_, since)| *since);
         for (_, since) in self.answering.iter_mut().take(streams) {

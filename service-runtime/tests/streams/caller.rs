@@ -18,7 +18,7 @@ use tonic::{
 
 use crate::generated::{Item, streams_client::StreamsClient};
 
-/// What a window of HTTP/2 is where nobody says otherwise, in bytes. Source: RFC 9113, 6.9.2.
+/// A window of HTTP/2 where no SETTINGS change it, in bytes. Source: RFC 9113, 6.9.2.
 pub const DEFAULT_WINDOW: u32 = 65_535;
 
 /// What takes longer than this does not come, and its test fails instead of waiting for ever.

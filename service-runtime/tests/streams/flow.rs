@@ -1,4 +1,4 @@
-//! Who does not read stops who writes, and nobody else.
+//! Flow control: a reader that does not read stops its writer, and no other call.
 
 use std::future::poll_fn;
 

@@ -84,11 +84,14 @@ impl streams_server::Streams for Handlers {
         Ok(Response::new(request.into_inner()))
     }
 
-    /// Answers how many items there were, as text.
+    /// Answers how many items there were, as text; at one that says `wait` it reads no more, and never answers.
     async fn upload(&self, request: Request<Streaming<Item>>) -> Result<Response<Item>, Status> {
         let _ends = Ends("Upload", self.ended.clone());
         let (mut items, mut count) = (request.into_inner(), 0);
-        while items.message().await?.is_some() {
+        while let Some(item) = items.message().await? {
+            if item.content == b"wait" {
+                std::future::pending::<()>().await;
+            }
             count += 1;
         }
         Ok(Response::new(Item { content: count.to_string().into_bytes() }))

@@ -33,7 +33,7 @@ async fn come_on_a_hundred_streams_as_fast_as_their_caller_can_send() {
 }
 
 /// A connection with streams whose handlers do not read: they send back what comes, and of that their caller takes 10 bytes. Each
-/// of them has sent as many of the smallest messages as its window takes, at most so many.
+/// of them has sent `messages` of the smallest messages there are, or as many as its window takes.
 async fn unread(server: &Running, streams: usize, messages: usize) -> (Connection, Vec<Call>) {
     let connection = Connection::open(server.address, 10).await;
     let mut calls = open(&connection, "Chat", streams).await;

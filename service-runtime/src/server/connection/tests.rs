@@ -42,7 +42,7 @@ fn start(handler: After) -> (DuplexStream, watch::Sender<Phase>, tokio::task::Jo
     start_over(64 * 1024, handler)
 }
 
-/// The same where `room` bytes fit between the two.
+/// The same with `room` bytes of buffer in each direction.
 fn start_over(room: usize, handler: After) -> (DuplexStream, watch::Sender<Phase>, tokio::task::JoinHandle<usize>) {
     let (client, server) = duplex(room);
     let (phase, phases) = Phases::new();
@@ -181,7 +181,7 @@ async fn ends_when_its_peer_goes_away() {
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
-/// How long a connection lasts whose peer says so much and no more.
+/// How long a connection lasts whose peer sends `said` and nothing after it.
 async fn lasts(said: &[u8]) -> Duration {
     let (mut client, _phase, served) = start(After(Duration::ZERO));
     let began = Instant::now();
