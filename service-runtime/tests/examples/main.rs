@@ -1,6 +1,7 @@
 //! The examples, each as a user runs it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod axum;
 mod chat;
 mod hello;
 mod interop;
