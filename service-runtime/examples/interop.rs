@@ -11,7 +11,7 @@ use futures_util::{Stream, StreamExt as _, future::BoxFuture, stream};
 use http::HeaderName;
 use http_body_util::BodyExt as _;
 use interop::{
-    DESCRIPTORS, EchoStatus, Empty, Payload, ResponseParameters, SimpleRequest, SimpleResponse,
+    BoolValue, DESCRIPTORS, EchoStatus, Empty, Payload, ResponseParameters, SimpleRequest, SimpleResponse,
     StreamingInputCallRequest, StreamingInputCallResponse, StreamingOutputCallRequest, StreamingOutputCallResponse,
     test_service_server::{TestService, TestServiceServer},
 };
@@ -58,7 +58,11 @@ impl TestService for Interop {
     async fn unary_call(&self, request: Request<SimpleRequest>) -> Result<Response<SimpleResponse>, Status> {
         let request = request.into_inner();
         wanted(request.response_status)?;
-        Ok(Response::new(SimpleResponse { payload: payload(request.response_size)? }))
+        let mut response = Response::new(SimpleResponse { payload: payload(request.response_size)? });
+        if request.response_compressed == Some(BoolValue { value: false }) {
+            response.disable_compression();
+        }
+        Ok(response)
     }
 
     type StreamingOutputCallStream = Messages;

@@ -1,25 +1,35 @@
 //! `examples/interop.rs`: what of gRPC's TestService other languages ask is asked by `.ci/interop`; here, that it runs.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering},
+};
+
+use http_body_util::BodyExt as _;
 use proto::{
-    EchoStatus, Payload, ResponseParameters, SimpleRequest, StreamingOutputCallRequest,
+    BoolValue, EchoStatus, Payload, ResponseParameters, SimpleRequest, StreamingOutputCallRequest,
     test_service_client::TestServiceClient,
 };
-use tonic::{Code, Request, codec::CompressionEncoding, transport::Channel};
+use tonic::{Code, Request, body::Body, codec::CompressionEncoding, transport::Channel};
+use tower::ServiceExt as _;
 
 use crate::process::Example;
 
 #[path = "../../examples/generated/interop.rs"]
 mod proto;
 
-async fn client(example: &Example) -> TestServiceClient<Channel> {
-    let channel = Channel::from_shared(format!("http://{}", example.address)).unwrap().connect().await.unwrap();
-    TestServiceClient::new(channel).accept_compressed(CompressionEncoding::Gzip)
+fn start() -> Example {
+    Example::start("interop", &["--listen", "127.0.0.1:0", "--max-message-size", "4MiB"])
+}
+
+async fn connect(example: &Example) -> Channel {
+    Channel::from_shared(format!("http://{}", example.address)).unwrap().connect().await.unwrap()
 }
 
 #[tokio::test]
 async fn answers_with_sizes_statuses_and_metadata_as_asked_compressed_or_not() {
-    let example = Example::start("interop", &["--listen", "127.0.0.1:0", "--max-message-size", "4MiB"]);
-    let plain = client(&example).await;
+    let example = start();
+    let plain = TestServiceClient::new(connect(&example).await).accept_compressed(CompressionEncoding::Gzip);
     for mut client in [plain.clone(), plain.send_compressed(CompressionEncoding::Gzip)] {
         let payload = Payload { r#type: 0, body: vec![0; 271_828] };
         let wanted = SimpleRequest { response_size: 314_159, payload: Some(payload), ..Default::default() };
@@ -42,5 +52,32 @@ async fn answers_with_sizes_statuses_and_metadata_as_asked_compressed_or_not() {
             assert_eq!(i32::try_from(body.len()), Ok(size));
         }
         assert!(answers.message().await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn compresses_an_answer_unless_its_caller_wants_it_plain() {
+    let example = start();
+    // The byte before a message that says whether it is compressed: the client that tonic generates keeps it to itself.
+    let flag = Arc::new(AtomicU8::new(u8::MAX));
+    let seen = flag.clone();
+    let channel = connect(&example).await.map_response(move |answer: http::Response<Body>| {
+        let mut is_first = true;
+        answer.map(|body| {
+            Body::new(body.map_frame(move |frame| {
+                if let Some(data) = frame.data_ref().filter(|_| std::mem::take(&mut is_first)) {
+                    seen.store(data[0], Ordering::Relaxed);
+                }
+                frame
+            }))
+        })
+    });
+    let mut client = TestServiceClient::new(channel).accept_compressed(CompressionEncoding::Gzip);
+    for (value, expected) in [(true, 1), (false, 0)] {
+        let response_compressed = Some(BoolValue { value });
+        let request = SimpleRequest { response_size: 1_000, response_compressed, ..Default::default() };
+        let answer = client.unary_call(request).await.unwrap().into_inner();
+        assert_eq!(answer.payload.unwrap().body, [0; 1_000]);
+        assert_eq!(flag.swap(u8::MAX, Ordering::Relaxed), expected, "response_compressed: {value}");
     }
 }
