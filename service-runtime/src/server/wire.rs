@@ -197,7 +197,7 @@ impl Wire {
         [unfinished, stuck, self.oldest_answer(streams).map(|since| since + UNREAD)].into_iter().flatten().min()
     }
 
-    /// The handler of one of `streams` streamed answers has ended: its peer has [`UNREAD`] from now on to take the rest. Which one it
+    /// The handler of one of `streams` streamed answers has ended: its peer has `UNREAD` from now on to take the rest. Which one it
     /// was is not known here; the oldest answers are taken for the streamed ones.
     pub fn stream_ends(&mut self, streams: usize, now: Instant) {
         self.answering.sort_unstable_by_key(|(_, since)| *since);

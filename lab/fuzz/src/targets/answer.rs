@@ -1,6 +1,6 @@
 //! What a peer answers: one message, or a cause with a code of the contract, within its size; never a panic.
 //!
-//! Source of the expected causes: the contract's rows 14 to 18 and 20 to 23, which `status/cause.rs` tells.
+//! Source of the expected causes: docs/contract.md, rows 14 to 18 and 20 to 23, which `status/cause.rs` tells.
 
 use std::str;
 

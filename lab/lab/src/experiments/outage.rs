@@ -20,7 +20,8 @@ use crate::{
 
 const RATE: u32 = 1000;
 
-/// The calls go on for that many seconds. True if every call was refused, and the connects kept to row 12.
+/// The calls go on for that many seconds. True if every call was refused, and the connects kept to their bound
+/// (docs/contract.md, row 12).
 pub async fn run(program: &Program, seconds: usize) -> anyhow::Result<bool> {
     let cheap = refusals(program, seconds).await?;
     for outage in [Duration::from_secs(1), Duration::from_secs(seconds.min(30) as u64)] {

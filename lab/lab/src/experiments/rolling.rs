@@ -12,7 +12,7 @@ use crate::{child::Child, print::print, program::Program};
 
 const RATE: u32 = 2000;
 const REPLICAS: usize = 3;
-/// Between a replica that is back and the end of the next: row 12's 1.3 s.
+/// Between a replica that is back and the end of the next: 1.3 s (docs/contract.md, row 12).
 const PAUSE: Duration = Duration::from_millis(1300);
 
 /// Restarts every replica `rounds` times. True if no call failed, was lost, or got another's answer.

@@ -34,7 +34,7 @@ pub struct Stage {
 
 type OnStart = dyn Fn(&str, &mut Child);
 
-/// Row 12 says 1.3 s and a connect; what is not back by then will not come.
+/// docs/contract.md, row 12, says 1.3 s and a connect; what is not back by then will not come.
 const RECOVERY: Duration = Duration::from_secs(15);
 
 impl Stage {

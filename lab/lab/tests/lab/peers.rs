@@ -12,7 +12,7 @@ use lab::{
 const CAP: Duration = Duration::from_millis(800);
 /// The contract's ε of 50 ms, and what a loaded 2-core machine adds.
 const SLACK: Duration = Duration::from_millis(500);
-/// Row 12: how long it may take until B gets through again, with the connect and some slack.
+/// docs/contract.md, row 12: how long it may take until B gets through again, with the connect and some slack.
 const RECOVERY: Duration = Duration::from_millis(1800);
 
 const HELLO: Question = Question { msg: "hello", timeout: None };
@@ -112,7 +112,7 @@ fn spoils_the_connection(name: &str) -> bool {
 /// How long after its healing a peer may still fail.
 fn recovery(name: &str) -> Duration {
     match name {
-        // Nothing gets through in the middle of a frame: row 9, the keepalive finds it after 10 s and 3 s.
+        // Nothing gets through in the middle of a frame: the keepalive finds it after 10 s and 3 s (docs/contract.md, row 9).
         "half-frame-then-stall" => Duration::from_secs(13) + RECOVERY,
         _ => RECOVERY,
     }

@@ -25,7 +25,7 @@ async fn comes_back(stage: &mut Stage) -> anyhow::Result<()> {
     stage.pair.restart_a().await?;
     let until_ok = "until cargo test-client call-echo hello; do :; done";
     stage.report.command(until_ok, "B finds A by itself: it tries at least once a second");
-    // Row 12: the longest pause is a second and 20 %, then comes the connect.
+    // docs/contract.md, row 12: the longest pause is a second and 20 %, then comes the connect.
     let soon = expect(["OK from every worker of B"]).within(1500);
     let came = stage.pair.recovered().await;
     let facts = |took| Facts { always: vec!["OK from every worker of B".into()], more: Vec::new(), took };
