@@ -11,7 +11,10 @@ use std::{
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
 
-use crate::deadline::Deadline;
+use crate::{
+    deadline::Deadline,
+    fields::{list, single},
+};
 
 /// The id that follows a request from hop to hop.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -60,11 +63,10 @@ impl Call {
     /// passes on.
     pub(crate) fn begin(headers: &HeaderMap, more: Option<(HeaderName, HeaderValue)>) -> Self {
         let plausible = |id: &&HeaderValue| id.len() <= 128 && id.to_str().is_ok_and(|id| !id.is_empty());
-        let request_id = headers.get(&REQUEST_ID).filter(plausible).cloned().unwrap_or_else(new_request_id);
+        let request_id = single(headers, REQUEST_ID).ok().flatten().filter(plausible).cloned();
+        let request_id = request_id.unwrap_or_else(new_request_id);
         let mut passed_on = vec![(REQUEST_ID, request_id.clone())];
-        for name in [TRACEPARENT, TRACESTATE] {
-            passed_on.extend(headers.get(&name).map(|value| (name, value.clone())));
-        }
+        passed_on.extend(trace(headers));
         passed_on.extend(more);
         Call(Arc::new(Inner {
             started: Instant::now(),
@@ -143,6 +145,20 @@ impl Context {
     }
 }
 
+/// Who answered, by the word of an answer's metadata, last hop last: each proxy may have added a field of its own.
+pub fn served_by(metadata: &HeaderMap) -> Option<HeaderValue> {
+    list(metadata, SERVED_BY)
+}
+
+/// What goes on of W3C Trace Context: a caller that names two parents names none, and what the vendors noted of them is worth
+/// nothing then (Trace Context, 3.3); the vendors' part may come in several fields, whose order counts (3.3.1.2).
+fn trace(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    let Ok(parent) = single(headers, TRACEPARENT) else { return Vec::new() };
+    let parent = parent.map(|parent| (TRACEPARENT, parent.clone()));
+    let states = headers.get_all(TRACESTATE).iter().map(|state| (TRACESTATE, state.clone()));
+    parent.into_iter().chain(states).collect()
+}
+
 fn new_request_id() -> HeaderValue {
     let id = format!("{:016x}", rand::random::<u64>());
     HeaderValue::try_from(id).expect("hex digits are a header value")
@@ -161,6 +177,36 @@ mod tests {
         let mut headers = HeaderMap::new();
         begin(REQUEST_ID, "abc").pass_on(&mut headers);
         assert_eq!(headers[REQUEST_ID], "abc");
+    }
+
+    fn passed_on(fields: &[(HeaderName, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        let mut passed_on = HeaderMap::new();
+        Call::begin(&headers, None).pass_on(&mut passed_on);
+        passed_on
+    }
+
+    #[test]
+    fn passes_on_all_of_what_the_vendors_say_of_a_trace_in_order() {
+        let passed_on = passed_on(&[(TRACEPARENT, "p"), (TRACESTATE, "a=1,b=2"), (TRACESTATE, "c=3")]);
+        assert_eq!(passed_on.get_all(TRACESTATE).iter().collect::<Vec<_>>(), ["a=1,b=2", "c=3"]);
+        assert_eq!(passed_on[TRACEPARENT], "p");
+    }
+
+    #[test]
+    fn takes_two_parents_of_a_trace_for_none_and_two_request_ids_too() {
+        let passed_on = passed_on(&[
+            (TRACEPARENT, "p"),
+            (TRACEPARENT, "q"),
+            (TRACESTATE, "a=1"),
+            (REQUEST_ID, "x"),
+            (REQUEST_ID, "y"),
+        ]);
+        assert_eq!(passed_on.keys().collect::<Vec<_>>(), [REQUEST_ID]);
+        assert_eq!(passed_on[REQUEST_ID].len(), 16);
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 use tokio::time::{Instant, timeout_at};
 
+use crate::fields::single;
+
 /// gRPC's header for the time the caller still has.
 pub const GRPC_TIMEOUT: &str = "grpc-timeout";
 
@@ -48,9 +50,9 @@ impl Deadline {
 
     /// Reads `grpc-timeout`: at most eight digits and a unit, such as `500m` (milliseconds).
     ///
-    /// Absent is `None`; malformed is an error. Source: gRPC over HTTP/2, "Timeout".
+    /// Absent is `None`; malformed is an error, and so are two of them. Source: gRPC over HTTP/2, "Timeout".
     pub fn read(headers: &HeaderMap) -> Result<Option<Self>, Malformed> {
-        let Some(value) = headers.get(GRPC_TIMEOUT) else {
+        let Some(value) = single(headers, GRPC_TIMEOUT).map_err(|_| Malformed)? else {
             return Ok(None);
         };
         let timeout = value.to_str().ok().and_then(parse).ok_or(Malformed)?;
@@ -150,6 +152,15 @@ mod tests {
         for text in ["", "m", "abc", "-1S", "+100m", "999999999S", "100X", "1.5S", " 1S", "1 S", "1é", "é"] {
             assert_eq!(parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn refuses_two_of_which_one_would_have_to_be_ignored() {
+        let mut headers = HeaderMap::new();
+        for value in ["1S", "1S"] {
+            headers.append(GRPC_TIMEOUT, HeaderValue::from_static(value));
+        }
+        assert_eq!(Deadline::read(&headers), Err(Malformed));
     }
 
     #[tokio::test(start_paused = true)]

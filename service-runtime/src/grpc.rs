@@ -10,15 +10,18 @@ use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
 use http_body::Body;
 use http_body_util::BodyExt;
 
+use crate::fields::single;
+
 /// A flag and a length before each message. Source: gRPC over HTTP/2, "Length-Prefixed-Message".
 pub const FRAME_HEADER: usize = 5;
 
 /// How the messages of a request or an answer are compressed.
 pub const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
-/// `application/grpc` or `application/grpc+proto`, parameters allowed; not `+json`, not gRPC-Web.
+/// `application/grpc` or `application/grpc+proto`, parameters allowed; not `+json`, not gRPC-Web, not two of them.
 pub fn has_grpc_content(headers: &HeaderMap) -> bool {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let value = single(headers, CONTENT_TYPE).ok().flatten();
+    let value = value.and_then(|value| value.to_str().ok()).unwrap_or("");
     let media_type = value.split(';').next().unwrap_or("").trim();
     ["application/grpc", "application/grpc+proto"].iter().any(|known| media_type.eq_ignore_ascii_case(known))
 }
@@ -54,9 +57,10 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// What `grpc-encoding` says.
+    /// What `grpc-encoding` says; two of them say nothing that could be undone.
     pub fn of(headers: &HeaderMap) -> Self {
-        match headers.get(GRPC_ENCODING).map(HeaderValue::as_bytes) {
+        let Ok(value) = single(headers, GRPC_ENCODING) else { return Encoding::Other };
+        match value.map(HeaderValue::as_bytes) {
             None | Some(b"identity") => Encoding::Identity,
             #[cfg(feature = "gzip")]
             Some(b"gzip") => Encoding::Gzip,

@@ -10,7 +10,8 @@
 //! - 2 [`origin`]: which hop decided a status, in its details; [`context`]: what the layers and the handler of one call share;
 //!   [`telemetry`]: the log
 //! - 1 [`status`]: causes → codes → HTTP, the contract as tables
-//! - 0 [`identity`], [`deadline`], [`shutdown`], [`process`], `methods`, `grpc` (framing), `frames` (HTTP/2's), `generated`
+//! - 0 [`identity`], [`deadline`], [`shutdown`], [`process`], `methods`, `grpc` (framing), `frames` (HTTP/2's), `generated`;
+//!   below them `fields`: headers that come more than once
 
 #![cfg_attr(
     feature = "harness",
@@ -39,6 +40,7 @@ pub mod layers;
 #[cfg(feature = "server")]
 pub mod server;
 
+mod fields;
 mod frames;
 mod grpc;
 

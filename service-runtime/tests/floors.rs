@@ -9,7 +9,8 @@ use std::{
 };
 
 /// From the ground up; the modules of a floor know nothing of each other.
-const FLOORS: [&[&str]; 7] = [
+const FLOORS: [&[&str]; 8] = [
+    &["fields"],
     &["deadline", "frames", "generated", "grpc", "identity", "methods", "process", "shutdown"],
     &["status"],
     &["context", "origin", "telemetry"],

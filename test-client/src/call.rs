@@ -11,6 +11,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 use service_runtime::{
     client::{Backoff, Checked, connection::Connection},
+    context::served_by,
     deadline::{self, Deadline},
     status::Cause,
 };
@@ -108,8 +109,8 @@ impl Outcome {
     }
 
     /// Who answered, last hop last.
-    pub fn served_by(&self) -> Option<&str> {
-        self.received().get("served-by")?.to_str().ok()
+    pub fn served_by(&self) -> Option<String> {
+        Some(served_by(self.received())?.to_str().ok()?.to_owned())
     }
 }
 

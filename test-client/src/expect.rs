@@ -67,7 +67,7 @@ fn met(expected: &ExpectFlags, outcome: &Outcome) -> bool {
     expected.code().is_none_or(|code| code == outcome.code())
         && same(&expected.reason, failure.and_then(|failure| failure.reason()))
         && same(&expected.hop, failure.map(|failure| failure.origin.hop.as_str()))
-        && expected.served_by.as_deref().is_none_or(|glob| outcome.served_by().is_some_and(|by| matches(glob, by)))
+        && expected.served_by.as_deref().is_none_or(|glob| outcome.served_by().is_some_and(|by| matches(glob, &by)))
         && expected.within.is_none_or(|within| millis(outcome.latency) <= millis(within))
 }
 
@@ -95,7 +95,7 @@ fn describe_outcome(expected: &ExpectFlags, outcome: &Outcome) -> String {
         text += &failure.reason().map(|reason| format!(" [{reason}]")).unwrap_or_default();
     }
     if expected.served_by.is_some() {
-        text += &format!(" served by {}", outcome.served_by().unwrap_or("nobody"));
+        text += &format!(" served by {}", outcome.served_by().as_deref().unwrap_or("nobody"));
     }
     text + &format!(" after {} ms", millis(outcome.latency))
 }

@@ -11,7 +11,7 @@ use super::{
     subchannel::Failure,
 };
 use crate::{
-    context::SERVED_BY,
+    context,
     deadline::{Deadline, SetBy},
     origin::Blame,
     status::Cause,
@@ -95,7 +95,7 @@ impl Progress {
 
     /// Which replica it was.
     pub fn blame(&self, served_by: Option<&HeaderValue>) -> Blame {
-        let instance = served_by.and_then(|by| by.to_str().ok()).and_then(|by| by.split_once('/'));
+        let instance = served_by.and_then(|by| by.to_str().ok()?.split(", ").next()?.split_once('/'));
         Blame { replica: self.replica, instance: instance.map(|(_, instance)| instance.to_owned()) }
     }
 }
@@ -140,6 +140,6 @@ impl From<Failure> for Failed {
 
 /// Who answered, by the peer's word; what does not look like it is left out.
 pub(crate) fn served_by(headers: &HeaderMap) -> Option<HeaderValue> {
-    let plausible = |value: &&HeaderValue| value.len() <= 256 && value.to_str().is_ok();
-    headers.get(SERVED_BY).filter(plausible).cloned()
+    let plausible = |value: &HeaderValue| value.len() <= 256 && value.to_str().is_ok();
+    context::served_by(headers).filter(plausible)
 }

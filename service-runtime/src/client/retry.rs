@@ -6,7 +6,7 @@ use http::HeaderMap;
 
 use rand::{RngExt, rngs::StdRng};
 
-use crate::{origin::PUSHBACK, status::Cause};
+use crate::{fields::single, origin::PUSHBACK, status::Cause};
 
 /// The first pause; the next is twice as long. Full jitter: any time up to that.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -24,9 +24,11 @@ pub enum Pushback {
 }
 
 impl Pushback {
-    /// Reads `grpc-retry-pushback-ms`; what is below zero or no number, such as one with a sign, says no.
+    /// Reads `grpc-retry-pushback-ms`; what is below zero or no number, such as one with a sign, says no, and so do
+    /// two of them.
     pub fn read(headers: &HeaderMap) -> Self {
-        let Some(value) = headers.get(PUSHBACK) else { return Pushback::Silent };
+        let Ok(value) = single(headers, PUSHBACK) else { return Pushback::Never };
+        let Some(value) = value else { return Pushback::Silent };
         let digits = value.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
         let ms = digits.and_then(|digits| digits.parse::<u32>().ok());
         ms.map_or(Pushback::Never, |ms| Pushback::After(Duration::from_millis(ms.into())))
@@ -72,6 +74,9 @@ mod tests {
         for no in ["-1", "+1", "abc", "", "1.5", " 1", "4294967296"] {
             assert_eq!(Pushback::read(&headers(no)), Pushback::Never, "{no}");
         }
+        let mut twice = headers("20");
+        twice.append(PUSHBACK, "20".parse().unwrap());
+        assert_eq!(Pushback::read(&twice), Pushback::Never);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     context::PREVIOUS_ATTEMPTS,
+    fields::single,
     identity::Identity,
     methods::Method,
     origin::{self, refused},
@@ -106,7 +107,8 @@ async fn obey(behaviors: &[Behavior], previous_attempts: u32) -> Option<i32> {
 }
 
 fn previous_attempts(headers: &HeaderMap) -> u32 {
-    headers.get(PREVIOUS_ATTEMPTS).and_then(|n| n.to_str().ok()?.parse().ok()).unwrap_or(0)
+    let value = single(headers, PREVIOUS_ATTEMPTS).ok().flatten();
+    value.and_then(|n| n.to_str().ok()?.parse().ok()).unwrap_or(0)
 }
 
 /// The answer with that code, also one that has no name: `tonic::Code` would make 2 of it.

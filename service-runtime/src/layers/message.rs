@@ -17,7 +17,8 @@ use tonic::{Status, body::Body};
 
 use super::{Handle, answer, record::Received};
 use crate::{
-    grpc::{self, Encoding, Whole, Wrong},
+    fields::{list, single},
+    grpc::{self, Encoding, GRPC_ENCODING, Whole, Wrong},
     identity::Identity,
     methods::Method,
     origin::{refused, refused_about},
@@ -43,7 +44,8 @@ pub struct Limits {
 }
 
 impl<S: Handle> Handle for Messages<S> {
-    async fn handle(&self, request: Request<Body>) -> Response<Body> {
+    async fn handle(&self, mut request: Request<Body>) -> Response<Body> {
+        make_lists_whole(request.headers_mut());
         let encoding = Encoding::of(request.headers());
         let method = request.extensions().get::<Arc<Method>>();
         let takes_a_stream = method.is_some_and(|method| method.client_streaming);
@@ -71,6 +73,17 @@ impl<S: Handle> Handle for Messages<S> {
                 }
                 refused
             }
+        }
+    }
+}
+
+/// The generated code reads the first field of a name: what would be in a second one it would not see, and we would.
+fn make_lists_whole(headers: &mut HeaderMap) {
+    for name in [GRPC_ENCODING, GRPC_ACCEPT_ENCODING] {
+        if single(headers, &name).is_err()
+            && let Some(whole) = list(headers, &name)
+        {
+            headers.insert(name, whole);
         }
     }
 }

@@ -5,6 +5,7 @@ mod answers;
 mod layers;
 mod log;
 mod raw;
+mod repeated;
 mod scripted;
 mod start;
 

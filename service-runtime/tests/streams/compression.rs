@@ -71,6 +71,24 @@ async fn names_what_it_takes_where_it_refuses_another_encoding() {
 }
 
 #[tokio::test]
+async fn reads_all_fields_of_a_list_of_encodings() {
+    let server = serve_with(|config| config.max_message_size = 1_000, Some(Gzip)).await;
+    let connection = Connection::open(server.address, DEFAULT_WINDOW).await;
+    let accepts = [("grpc-accept-encoding", "identity"), ("grpc-accept-encoding", "gzip")];
+    for method in METHODS {
+        let mut call = connection.call(method, &accepts).await.unwrap();
+        call.items.send_data(frame(0, &Item { content: vec![7; 500] }.encode_to_vec()), true).unwrap();
+        assert_eq!(call.answer().await.unwrap().headers.get("grpc-encoding").unwrap(), "gzip", "{method}");
+        // The generated code would take the first, and decompress by none: past the limit, if we took the second.
+        let claims = [("grpc-encoding", "gzip"), ("grpc-encoding", "identity")];
+        let mut call = connection.call(method, &claims).await.unwrap();
+        call.items.send_data(compressed(100_000), true).unwrap();
+        let answer = call.answer().await.unwrap();
+        assert_eq!(said(&answer.status), (Code::Unimplemented, "WRONG_ENCODING".to_owned()), "{method}");
+    }
+}
+
+#[tokio::test]
 async fn holds_the_limit_for_what_comes_out_of_a_compressed_message() {
     let server = serve_with(|config| config.max_message_size = 1_000, Some(Gzip)).await;
     for method in METHODS {

@@ -10,6 +10,7 @@ use echo_proto::{
 use http::{HeaderMap, HeaderValue};
 use service_runtime::{
     client::Checked,
+    context::served_by,
     deadline::{self, Deadline},
     origin::Origin,
     status::Cause,
@@ -143,10 +144,6 @@ impl Answer {
     fn failed(outcome: Outcome) -> Self {
         Answer { outcome, served_by: None, sent: true }
     }
-}
-
-fn served_by(headers: &HeaderMap) -> Option<HeaderValue> {
-    headers.get("served-by").cloned()
 }
 
 /// A failure that the client itself decided; in place of a reason it has a word for each cause.

@@ -126,8 +126,9 @@ fn told(headers: &HeaderMap) -> Option<Result<u32, ()>> {
 }
 
 pub fn is_grpc(headers: &HeaderMap) -> bool {
-    let value =
-        headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
+    let values: Vec<_> = headers.get_all("content-type").iter().collect();
+    let [value] = values[..] else { return false };
+    let value = value.to_str().unwrap_or_default().to_ascii_lowercase();
     let rest =
         value.trim_start().strip_prefix("application/grpc").map(|rest| rest.strip_prefix("+proto").unwrap_or(rest));
     rest.is_some_and(|rest| rest.trim_start().is_empty() || rest.trim_start().starts_with(';'))

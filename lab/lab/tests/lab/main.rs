@@ -10,6 +10,7 @@ mod drains;
 mod faults;
 mod handlers;
 mod lifetime;
+mod metadata;
 mod peer;
 mod peers;
 mod readme;

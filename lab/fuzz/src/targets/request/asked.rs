@@ -55,8 +55,10 @@ impl<'a> Asked<'a> {
         request
     }
 
-    fn header(&self, name: &str) -> Option<&[u8]> {
-        self.text.headers.get(name).map(|value| value.as_bytes())
+    /// All values of a name, as one list; none of the headers that are read here may be one.
+    fn header(&self, name: &str) -> Option<Vec<u8>> {
+        let values: Vec<_> = self.text.headers.get_all(name).iter().map(|value| value.as_bytes()).collect();
+        if values.is_empty() { None } else { Some(values.join(&b", "[..])) }
     }
 
     fn has_grpc_content(&self) -> bool {
@@ -73,7 +75,7 @@ impl<'a> Asked<'a> {
         }
         let asked = if !self.speaks_grpc() && self.path.path() == "/hello" { self.plain() } else { self.grpc() };
         let checked = asked.and_then(|message| self.deadline().map(|()| message));
-        let checked = checked.and_then(|message| match self.header("grpc-encoding") {
+        let checked = checked.and_then(|message| match self.header("grpc-encoding").as_deref() {
             None | Some(b"identity") => Ok(message),
             _ => Err((Code::Unimplemented, "WRONG_ENCODING")),
         });
@@ -120,7 +122,7 @@ impl<'a> Asked<'a> {
     }
 
     fn deadline(&self) -> Result<(), (Code, &'static str)> {
-        match self.header("grpc-timeout").map(nanoseconds) {
+        match self.header("grpc-timeout").map(|value| nanoseconds(&value)) {
             Some(None) => Err((Code::Internal, "BAD_TIMEOUT")),
             Some(Some(0)) => Err((Code::DeadlineExceeded, "DEADLINE_EXCEEDED")),
             _ => Ok(()),

@@ -2,5 +2,5 @@
 
 mod behaviors;
 mod ends;
-mod support;
+pub mod support;
 mod whom;

@@ -1,0 +1,61 @@
+//! Metadata that comes in several fields, on its way through B: to A, and back.
+
+use std::{convert::Infallible, net::SocketAddr};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body_util::Empty;
+use hyper::{body::Incoming, server::conn::http2, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::{net::TcpListener, sync::mpsc};
+
+use crate::faults::support::{Caller, start};
+
+/// Stands for A behind a proxy, and hands out what it is asked; its answer is UNIMPLEMENTED, for that is not retried.
+async fn proxied_a() -> (SocketAddr, mpsc::UnboundedReceiver<HeaderMap>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (sender, asked) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let sender = sender.clone();
+            let service = service_fn(move |request: Request<Incoming>| {
+                let _ = sender.send(request.headers().clone());
+                std::future::ready(Ok::<_, Infallible>(answer()))
+            });
+            tokio::spawn(http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service));
+        }
+    });
+    (address, asked)
+}
+
+fn answer() -> Response<Empty<Bytes>> {
+    let answer = Response::builder().header("content-type", "application/grpc").header("grpc-status", "12");
+    answer.header("served-by", "proxy/7").header("served-by", "service-a/1").body(Empty::new()).unwrap()
+}
+
+#[tokio::test]
+async fn every_field_of_tracestate_goes_on_to_a_and_every_field_of_served_by_comes_back() {
+    let (a, mut asked) = proxied_a().await;
+    let b = start("service-b", &["--instance", "b-1", "--workers", "1", "--service-a", &a.to_string()]).await;
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let trace = [("traceparent", parent), ("tracestate", "a=1,b=2"), ("tracestate", "c=3")];
+    for answer in Caller::of(&b).both(&trace).await {
+        let at_a = asked.recv().await.unwrap();
+        assert_eq!(at_a.get_all("tracestate").iter().collect::<Vec<_>>(), ["a=1,b=2", "c=3"]);
+        assert_eq!(at_a["traceparent"], parent);
+        assert_eq!(answer.headers["served-by"], "service-b/b-1, proxy/7, service-a/1");
+    }
+}
+
+#[tokio::test]
+async fn of_two_parents_of_a_trace_a_hears_nothing() {
+    let (a, mut asked) = proxied_a().await;
+    let b = start("service-b", &["--workers", "1", "--service-a", &a.to_string()]).await;
+    let trace = [("traceparent", "00-1-2-01"), ("traceparent", "00-3-4-01"), ("tracestate", "a=1")];
+    for _ in Caller::of(&b).both(&trace).await {
+        let at_a = asked.recv().await.unwrap();
+        assert!(!at_a.contains_key("traceparent") && !at_a.contains_key("tracestate"), "{at_a:?}");
+    }
+}
