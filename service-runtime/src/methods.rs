@@ -4,7 +4,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use anyhow::{Context as _, bail, ensure};
 use prost::Message as _;
-use prost_types::{FileDescriptorProto, FileDescriptorSet, ServiceDescriptorProto};
+use prost_types::{
+    FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto, MethodOptions, ServiceDescriptorProto,
+    method_options::IdempotencyLevel,
+};
 
 /// What the layers need to know of a method.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +22,9 @@ pub struct Method {
     pub probe: bool,
     /// Asked by machines all the time: logged at debug.
     pub quiet: bool,
+    /// A call of it may be made again though the first one may have been carried out: its `.proto` says so
+    /// (`option idempotency_level = NO_SIDE_EFFECTS`, or `IDEMPOTENT`).
+    pub idempotent: bool,
 }
 
 impl Method {
@@ -96,6 +102,7 @@ impl Methods {
                 server_streaming: method.server_streaming(),
                 probe: standard || alias.is_some_and(|alias| alias.probe),
                 quiet: standard,
+                idempotent: is_idempotent(method),
             };
             self.by_path.insert(path, Arc::new(method));
         }
@@ -110,24 +117,31 @@ fn add_services(described: &mut HashMap<String, ServiceDescriptorProto>, file: F
     }
 }
 
+/// What `google/protobuf/descriptor.proto` calls unknown is the default, and means that a call may be made once only.
+fn is_idempotent(method: &MethodDescriptorProto) -> bool {
+    let level = method.options.as_ref().map(MethodOptions::idempotency_level);
+    matches!(level, Some(IdempotencyLevel::NoSideEffects | IdempotencyLevel::Idempotent))
+}
+
 fn is_standard(service: &str) -> bool {
     STANDARD_PACKAGES.iter().any(|package| service.starts_with(package))
 }
 
 #[cfg(test)]
 mod tests {
-    use prost_types::MethodDescriptorProto;
-
     use super::*;
 
     fn descriptors() -> Vec<u8> {
-        let method = MethodDescriptorProto {
+        of(vec![MethodDescriptorProto {
             name: Some("Talk".into()),
             client_streaming: Some(true),
             server_streaming: Some(true),
             ..Default::default()
-        };
-        let service = ServiceDescriptorProto { name: Some("Chat".into()), method: vec![method], ..Default::default() };
+        }])
+    }
+
+    fn of(method: Vec<MethodDescriptorProto>) -> Vec<u8> {
+        let service = ServiceDescriptorProto { name: Some("Chat".into()), method, ..Default::default() };
         let file =
             FileDescriptorProto { package: Some("chat.v1".into()), service: vec![service], ..Default::default() };
         FileDescriptorSet { file: vec![file] }.encode_to_vec()
@@ -145,6 +159,25 @@ mod tests {
         assert_eq!(talk.endpoint, "/chat.v1.Chat/Talk");
         assert!(methods.find("/chat.v1.Chat/Listen").is_none());
         assert!(Methods::new(&[], &[&descriptors()], &[]).unwrap().find("/chat.v1.Chat/Talk").is_none());
+    }
+
+    #[test]
+    fn takes_a_method_for_idempotent_only_where_its_proto_says_so() {
+        let level = |level: IdempotencyLevel| MethodOptions {
+            idempotency_level: Some(level.into()),
+            ..MethodOptions::default()
+        };
+        for (options, expected) in [
+            (Some(level(IdempotencyLevel::NoSideEffects)), true),
+            (Some(level(IdempotencyLevel::Idempotent)), true),
+            (Some(level(IdempotencyLevel::IdempotencyUnknown)), false),
+            (Some(MethodOptions::default()), false),
+            (None, false),
+        ] {
+            let method = MethodDescriptorProto { name: Some("Say".into()), options, ..Default::default() };
+            let methods = Methods::new(&["chat.v1.Chat"], &[&of(vec![method.clone()])], &[]).unwrap();
+            assert_eq!(methods.find("/chat.v1.Chat/Say").unwrap().idempotent, expected, "{method:?}");
+        }
     }
 
     #[test]

@@ -230,6 +230,14 @@ fn counts_the_lines_that_a_learner_reads() {
 }
 
 #[test]
+fn says_of_every_method_that_it_may_be_called_twice() {
+    let proto = std::fs::read_to_string(root().join("proto/echo.proto")).unwrap();
+    let methods: Vec<&str> = proto.lines().filter(|line| line.trim_start().starts_with("rpc ")).collect();
+    let says_so = |line: &&str| line.ends_with("{ option idempotency_level = NO_SIDE_EFFECTS; }");
+    assert!(methods.len() == 3 && methods.iter().all(says_so), "{methods:?}");
+}
+
+#[test]
 fn gives_a_reason_for_every_dependency() {
     let dependencies = WORKSPACE.split("[workspace.dependencies]").nth(1).unwrap().lines();
     let foreign = dependencies.filter(|line| !line.contains("path = ") && !line.starts_with('#'));
