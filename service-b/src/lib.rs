@@ -59,7 +59,7 @@ impl CallEchoService for CallEcho {
         }
         let answer = self.service_a.call(&context, EchoRequest { msg }, |channel, request| async {
             let asked = request.get_ref().msg.clone();
-            let answer = EchoServiceClient::new(channel).echo(request).await?;
+            let answer = EchoServiceClient::new(channel).max_decoding_message_size(usize::MAX).echo(request).await?;
             // Whoever answers a question that was not asked is not to be believed.
             if answer.get_ref().echo == asked { Ok(answer) } else { Err(Cause::Broken(Broken::AnotherText).into()) }
         });

@@ -45,7 +45,9 @@ fn main() -> ExitCode {
         );
         let server = Server::new(identity, DESCRIPTORS).json([curl]);
         let listener = args.server.bind(args.listen)?;
-        let services = |_: &_| Services::new().add(greeter_server::GreeterServer::new(Greeter));
+        // The runtime holds the limit of `--max-message-size`; that of the generated code is 4 MiB.
+        let greeter = || greeter_server::GreeterServer::new(Greeter).max_decoding_message_size(usize::MAX);
+        let services = move |_: &_| Services::new().add(greeter());
         server.config(args.server.into()).serve(listener, services, shutdown).await
     })
 }

@@ -27,8 +27,9 @@ use crate::{
 /// How long to try to connect where the deadline is further away: gRPC's MIN_CONNECT_TIMEOUT.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// gRPC's default for what a client takes.
-pub const MAX_MESSAGE: usize = 4 * 1024 * 1024;
+/// The largest answer that is taken, in bytes. gRPC's default of 4 MiB is less than what a server may be told to take
+/// (`--max-message-size`); without any limit, a hostile answer would fill the memory.
+pub const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 
 /// The calls there are.
 #[derive(Debug, Subcommand)]
@@ -170,6 +171,8 @@ pub async fn connect(options: &CallOptions) -> Result<Connection, Cause> {
 }
 
 async fn send(call: &Single, channel: Checked, out: Outgoing<'_>) -> Result<Answer, Status> {
+    // The channel holds the limit; that of the generated code is 4 MiB.
+    let any = usize::MAX;
     Ok(match call {
         Single::HealthA(_) | Single::HealthB(_) => {
             let reply = HealthServiceClient::new(channel).check(out.request(HealthRequest {})).await?;
@@ -177,12 +180,12 @@ async fn send(call: &Single, channel: Checked, out: Outgoing<'_>) -> Result<Answ
         }
         Single::Echo(message) => {
             let request = out.request(EchoRequest { msg: message.msg.clone() });
-            let reply = EchoServiceClient::new(channel).echo(request).await?;
+            let reply = EchoServiceClient::new(channel).max_decoding_message_size(any).echo(request).await?;
             Answer::of(reply, |reply| json!({"echo": reply.echo}))
         }
         Single::CallEcho(message) => {
             let request = out.request(CallEchoRequest { msg: message.msg.clone() });
-            let reply = CallEchoServiceClient::new(channel).call_echo(request).await?;
+            let reply = CallEchoServiceClient::new(channel).max_decoding_message_size(any).call_echo(request).await?;
             Answer::of(reply, call_echo)
         }
     })

@@ -15,7 +15,7 @@ const OPEN_LOOP_IN_FLIGHT: usize = 10_000;
 /// How many callers a closed loop has, without --concurrency.
 const CLOSED_LOOP_CALLERS: usize = 10;
 
-/// The longest text that fits, its frame included, into the 4 MiB that gRPC takes.
+/// The longest text whose echo fits into what the client takes, in bytes.
 const MAX_SIZE: usize = MAX_MESSAGE - 64;
 
 const EXPLANATION: &str = "\

@@ -93,7 +93,7 @@ fn says_what_a_flag_of_load_takes() {
         ("--rate", "fast", "expected calls per second such as 2000"),
         ("--rate", "0", "expected calls per second such as 2000"),
         ("--rate", "NaN", "expected calls per second such as 2000"),
-        ("--size", "1B", "expected a size from 24B to 4194240B, such as 64B or 16KiB"),
+        ("--size", "1B", "expected a size from 24B to 67108800B, such as 64B or 16KiB"),
         ("--requests", "0", "expected a whole number from 1"),
         ("--duration", "0s", "expected a duration above zero, such as 300ms, 2s or 1m"),
         (

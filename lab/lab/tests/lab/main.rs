@@ -9,6 +9,7 @@ mod docs;
 mod drains;
 mod faults;
 mod handlers;
+mod large;
 mod lifetime;
 mod metadata;
 mod peer;
