@@ -79,7 +79,7 @@ ROWS = [
     (17, "no-trailers", broken("no status", "UNKNOWN")),
     (17, "status-abc", broken("bad status", "UNKNOWN")),
     (17, "status-twice", broken("bad status", "UNKNOWN")),
-    (17, "bad-details", Expected("UNAVAILABLE", "SERVICE_A_UNAVAILABLE", "service-a", upstream_code="UNAVAILABLE", retry=True, by=ROUND_TRIP)),
+    (17, "bad-details", Expected("UNAVAILABLE", "SERVICE_A_UNAVAILABLE", "service-a-or-proxy", upstream_code="UNAVAILABLE", retry=True, by=ROUND_TRIP)),
     (17, "bad-message-utf8", replace(ERROR, upstream_code="NOT_FOUND")),
     (17, "status-99", replace(ERROR, upstream_code="99")),
     (18, "no-message", broken("no message", "UNIMPLEMENTED")),

@@ -68,6 +68,8 @@ pub struct Facts {
     pub retry_in: Option<Duration>,
     /// Which replica had the last attempt.
     pub blame: Blame,
+    /// Whether the answer proves that the peer itself made it, and not a proxy before it.
+    pub is_by_peer: bool,
 }
 
 impl Origin {
@@ -111,12 +113,21 @@ impl Origin {
     }
 }
 
+/// The hop of an answer that came from where the service called `name` is reached: that service where the answer proves it, such
+/// as `service-a`, else also what may stand before it, `service-a-or-proxy`.
+pub fn hop(name: &str, is_proved: bool) -> String {
+    if is_proved { name.to_owned() } else { format!("{name}-or-proxy") }
+}
+
 /// The status for a failed call of a service to `peer`.
 pub fn failed(identity: &Identity, peer: &Peer, cause: Cause, facts: Facts) -> Status {
     let row = cause.row();
     let reason = if row.of_peer { format!("{}_{}", peer.reason_prefix(), row.reason) } else { row.reason.to_owned() };
     let origin = Origin {
-        hop: if cause.decided_by_peer() { peer.name() } else { identity.name() }.to_owned(),
+        hop: match cause.decided_by_peer() {
+            true => hop(peer.name(), facts.is_by_peer),
+            false => identity.name().to_owned(),
+        },
         reason,
         upstream_code: cause.upstream_code().map(Cow::into_owned),
         details: cause.details().map(Cow::into_owned),
@@ -218,6 +229,7 @@ mod tests {
             timeout: None,
             retry_in: Some(Duration::from_millis(640)),
             blame: Blame { replica: Some(([127, 0, 0, 1], 8080).into()), instance: Some("a-1".into()) },
+            is_by_peer: false,
         };
         let status = failed(Cause::Unreachable("connection refused"), facts);
         assert_eq!(status.code(), Code::Unavailable);
@@ -228,6 +240,25 @@ mod tests {
         assert_eq!((origin.elapsed_ms, origin.deadline_ms, origin.retry_in_ms), (Some(2), None, Some(640)));
         assert_eq!((origin.replica.as_deref(), origin.instance.as_deref()), (Some("127.0.0.1:8080"), Some("a-1")));
         assert_eq!(status.get_details_error_info().unwrap().domain, "echo.v1");
+    }
+
+    #[test]
+    fn names_the_peer_only_for_an_answer_of_its_own_that_is_passed_on() {
+        for (cause, is_by_peer, hop) in [
+            (Cause::Answered(14), true, "service-a"),
+            (Cause::Answered(14), false, "service-a-or-proxy"),
+            (Cause::Answered(8), true, "service-a"),
+            (Cause::Answered(8), false, "service-a-or-proxy"),
+            (Cause::Answered(1), true, "service-b"),
+            (Cause::Answered(4), false, "service-b"),
+            (Cause::Answered(5), true, "service-b"),
+            (Cause::Unreachable("reset"), false, "service-b"),
+        ] {
+            let status = failed(cause, Facts { is_by_peer, ..Facts::default() });
+            assert_eq!(Origin::of(&status).unwrap().hop, hop, "{cause:?} {is_by_peer}");
+        }
+        let status = failed(Cause::Answered(14), Facts::default());
+        assert_eq!(status.message(), "Service A is unavailable: its answer says so");
     }
 
     #[test]
@@ -256,6 +287,7 @@ mod tests {
             timeout: Some(Duration::MAX),
             retry_in: Some(Duration::from_secs(1)),
             blame: Blame { replica: Some(([127, 0, 0, 1], 8080).into()), instance: Some("x".repeat(256)) },
+            is_by_peer: false,
         };
         let status = failed(Cause::Answered(u32::MAX), facts);
         assert!(status.message().len() + status.details().len() * 4 / 3 < 4096);

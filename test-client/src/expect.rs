@@ -9,11 +9,7 @@ use service_runtime::{
 };
 use tonic::Code;
 
-use crate::{
-    call::Outcome,
-    options::{SERVICE_A, SERVICE_B, TEST_CLIENT},
-    units::millis,
-};
+use crate::{call::Outcome, options::HOPS, units::millis};
 
 /// What the caller expects; anything else is exit code 1.
 #[derive(Debug, clap::Args)]
@@ -27,9 +23,9 @@ pub struct ExpectFlags {
     #[arg(long = "expect-reason", global = true, value_name = "REASON")]
     pub reason: Option<String>,
 
-    /// The hop that decided the failure
+    /// The hop that decided the failure; -or-proxy where the answer does not prove which of the two it was
     #[arg(long = "expect-hop", global = true, value_name = "HOP",
-        value_parser = PossibleValuesParser::new([SERVICE_A, SERVICE_B, TEST_CLIENT]))]
+        value_parser = PossibleValuesParser::new(HOPS))]
     pub hop: Option<String>,
 
     /// Who answered, such as 'service-b/*, service-a/2'; * stands for any text, ? for any one character

@@ -3,7 +3,11 @@
 use std::borrow::Cow;
 
 use http::HeaderMap;
-use service_runtime::{origin::Origin, status::Cause};
+use service_runtime::{
+    client::is_by,
+    origin::{Origin, hop},
+    status::Cause,
+};
 use tonic::{Code, Status};
 
 use crate::options::{Called, SERVICE_B, TEST_CLIENT};
@@ -29,12 +33,8 @@ impl Failure {
         }
     }
 
-    /// Where no hop is named, the one that was called has decided.
     fn answered(code: Code, status: &Status, called: &Called) -> Self {
-        let mut origin = Origin::of(status).unwrap_or_default();
-        if origin.hop.is_empty() {
-            origin.hop = called.name.to_owned();
-        }
+        let origin = origin_of(status, called.name);
         let trailers = status.metadata().clone().into_headers();
         Failure { code, message: status.message().to_owned(), origin, trailers }
     }
@@ -74,6 +74,16 @@ impl Failure {
         let out_of_time = self.origin.reason == "DEADLINE_EXCEEDED" && self.origin.hop == SERVICE_B;
         self.origin.reason.starts_with("SERVICE_A_") || out_of_time
     }
+}
+
+/// Who decided a status that came from where `service` is reached, and why. Where no hop is named it was that service, if the
+/// answer proves that, or a proxy before it.
+pub fn origin_of(status: &Status, service: &str) -> Origin {
+    let mut origin = Origin::of(status).unwrap_or_default();
+    if origin.hop.is_empty() {
+        origin.hop = hop(service, is_by(status, service, echo_proto::PACKAGE));
+    }
+    origin
 }
 
 fn sentence(cause: Cause, Called { name, target }: &Called) -> String {

@@ -12,6 +12,9 @@ pub const SERVICE_A: &str = "service-a";
 /// The name of B.
 pub const SERVICE_B: &str = "service-b";
 
+/// Every hop that a failure can come from; `-or-proxy` where nothing proves that the service itself spoke.
+pub const HOPS: [&str; 5] = [SERVICE_A, "service-a-or-proxy", SERVICE_B, "service-b-or-proxy", TEST_CLIENT];
+
 /// Where the calls of one command go, and what goes out with each.
 #[derive(Clone, Debug)]
 pub struct CallOptions {

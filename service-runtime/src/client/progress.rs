@@ -106,11 +106,12 @@ pub(crate) struct Failed {
     pub next_try: Option<Instant>,
     pub pushback: Pushback,
     pub served_by: Option<HeaderValue>,
+    pub is_by_peer: bool,
 }
 
 impl Failed {
     pub fn because(cause: Cause) -> Self {
-        Failed { cause, next_try: None, pushback: Pushback::default(), served_by: None }
+        Failed { cause, next_try: None, pushback: Pushback::default(), served_by: None, is_by_peer: false }
     }
 
     pub fn of(status: &Status, connection: &Connection, deadline: Deadline, set_by: SetBy) -> Self {
@@ -128,7 +129,7 @@ impl Failed {
         };
         let next_try = cause.soon_worth_a_retry().then(|| Instant::now() + FIRST_PAUSE);
         let headers = status.metadata().as_ref();
-        Failed { cause, next_try, pushback: Pushback::read(headers), served_by: served_by(headers) }
+        Failed { cause, next_try, pushback: Pushback::read(headers), served_by: served_by(headers), is_by_peer: false }
     }
 }
 

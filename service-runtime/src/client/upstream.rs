@@ -17,6 +17,7 @@ use super::{
     outlier::Outliers,
     peer_log::PeerLog,
     progress::{Failed, Last, Progress, served_by},
+    proof::is_by,
     replica::Replica,
     replicas::ReplicaConfig,
     resolver::Resolver,
@@ -164,6 +165,7 @@ impl WorkerUpstream {
                 timeout: context.deadline.map(|deadline| deadline.timeout()),
                 retry_in: failed.next_try.map(|at| at.saturating_duration_since(Instant::now())),
                 blame: progress.blame(failed.served_by.as_ref()),
+                is_by_peer: failed.is_by_peer,
             };
             origin::failed(&self.identity, &self.peer, failed.cause, facts)
         })
@@ -202,7 +204,8 @@ impl WorkerUpstream {
                 Err(status) => status,
             };
             let connection = at_replica.connection.clone();
-            let failed = Failed::of(&status, &connection, deadline, set_by);
+            let is_by_peer = is_by(&status, self.peer.name(), self.identity.domain());
+            let failed = Failed { is_by_peer, ..Failed::of(&status, &connection, deadline, set_by) };
             at_replica.ended(Some(failed.cause));
             self.again(failed, &connection, deadline, progress).await?;
         }

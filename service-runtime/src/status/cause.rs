@@ -114,7 +114,7 @@ impl Cause {
         const UNREACHABLE: (Code, &str, &str) = (Unavailable, "UNREACHABLE", "{} is unavailable: cannot connect");
         const LOST: (Code, &str, &str) = (Unavailable, "CONNECTION_LOST", "{} is unavailable: the connection was lost");
         const TIMEOUT: (Code, &str, &str) = (Unavailable, "TIMEOUT", "{} is unavailable: no answer within the timeout");
-        const SAYS_SO: (Code, &str, &str) = (Unavailable, "UNAVAILABLE", "{} is unavailable: it says so itself");
+        const SAYS_SO: (Code, &str, &str) = (Unavailable, "UNAVAILABLE", "{} is unavailable: its answer says so");
         const OVERLOADED: (Code, &str, &str) = (ResourceExhausted, "OVERLOADED", "{} is overloaded");
         const BROKEN: (Code, &str, &str) = (Internal, "BROKEN", "{}'s answer broke the protocol");
         const NOT_GRPC: &str = "What answers for {} is not a gRPC server";
@@ -164,7 +164,7 @@ impl Cause {
         }
     }
 
-    /// Whether the peer's own status is passed on, so that its hop is the origin.
+    /// Whether the status of the peer's answer is passed on, so that whoever made it is the origin.
     pub(crate) fn decided_by_peer(&self) -> bool {
         matches!(self, Cause::Answered(_)) && matches!(self.code(), Code::Unavailable | Code::ResourceExhausted)
     }

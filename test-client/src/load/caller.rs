@@ -12,13 +12,15 @@ use service_runtime::{
     client::Checked,
     context::served_by,
     deadline::{self, Deadline},
-    origin::Origin,
     status::Cause,
 };
 use tonic::{Request, Response, Status};
 
 use super::{links::Links, outcome::Outcome};
-use crate::options::{SERVICE_A, SERVICE_B, TEST_CLIENT};
+use crate::{
+    failure::origin_of,
+    options::{SERVICE_A, SERVICE_B, TEST_CLIENT},
+};
 
 /// How long the part of a text is that no other has: the run, a dash, the number.
 pub const OWN_TEXT: usize = 24;
@@ -136,13 +138,11 @@ impl Caller {
         format!("{own}{}", ".".repeat(self.size.saturating_sub(own.len())))
     }
 
-    /// Where no hop is named, the one that was called has decided.
     fn failed(&self, status: &Status) -> Outcome {
         let cause = Cause::of(status);
         let Cause::Answered(_) = cause else { return own(cause) };
-        let origin = Origin::of(status).unwrap_or_default();
-        let hop = if origin.hop.is_empty() { self.kind.service() } else { &origin.hop };
-        Outcome::new(cause.code(), hop, &origin.reason)
+        let origin = origin_of(status, self.kind.service());
+        Outcome::new(cause.code(), &origin.hop, &origin.reason)
     }
 }
 

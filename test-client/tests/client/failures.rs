@@ -117,7 +117,7 @@ fn keeps_the_code_of_a_status_whose_details_are_broken() {
     for (name, code) in [("bad-details", "UNAVAILABLE (14)"), ("bad-message-utf8", "NOT_FOUND (5)")] {
         let peer = Peer::start(name).unwrap();
         let ran = client(["echo", "x", "--service-a", &peer.url()]);
-        assert!(ran.stderr.starts_with(&format!("{code} from service-a, ")), "{name}: {ran:?}");
+        assert!(ran.stderr.starts_with(&format!("{code} from service-a-or-proxy, ")), "{name}: {ran:?}");
     }
 }
 
@@ -160,14 +160,32 @@ fn passes_on_that_a_message_is_too_large() {
 }
 
 #[test]
-fn names_the_called_service_where_the_answer_names_nobody_and_stays_on_one_line() {
+fn does_not_say_that_the_service_spoke_where_nothing_proves_it_and_stays_on_one_line() {
     let ran = client(["call-echo", "x", "--service-b", &servers::stranger()]);
-    let why = "NOT_FOUND (#) from service-b: no such\\nthing\\u{#b}[#J, # ms\n";
+    let why = "NOT_FOUND (#) from service-b-or-proxy: no such\\nthing\\u{#b}[#J, # ms\n";
     assert_eq!((digits_out(&ran.stderr).as_str(), ran.stdout.as_str(), ran.code), (why, "", 69));
+}
+
+#[test]
+fn credits_a_proxys_answer_for_a_dead_b_to_b_or_a_proxy() {
+    let envoy = Peer::start("status-14").unwrap();
+    let ran = client(["call-echo", "x", "--service-b", &envoy.url()]);
+    let why = "UNAVAILABLE (#) from service-b-or-proxy: on purpose, # ms\n";
+    assert_eq!((digits_out(&ran.stderr).as_str(), ran.stdout.as_str(), ran.code), (why, "", 78));
+    let flags = ["--service-b", &envoy.url(), "--expect", "UNAVAILABLE", "--expect-hop", "service-b-or-proxy"];
+    assert_eq!(client([&["call-echo", "x"], &flags[..]].concat()).code, 0);
+}
+
+#[test]
+fn takes_served_by_for_proof_that_the_service_spoke() {
+    let a = servers::service_a_without_details();
+    let ran = client(["echo", &"x".repeat(100 << 10), "--service-a", &a.url]);
+    let why = "RESOURCE_EXHAUSTED (#) from service-a: The message is over the size limit of #.# KiB, # ms\n";
+    assert_eq!(digits_out(&ran.stderr), why);
 }
 
 #[test]
 fn leaves_out_a_sentence_that_nobody_said() {
     let ran = client(["call-echo", "silence", "--service-b", &servers::stranger()]);
-    assert_eq!((digits_out(&ran.stderr).as_str(), ran.code), ("NOT_FOUND (#) from service-b, # ms\n", 69));
+    assert_eq!((digits_out(&ran.stderr).as_str(), ran.code), ("NOT_FOUND (#) from service-b-or-proxy, # ms\n", 69));
 }

@@ -38,7 +38,17 @@ impl Drop for Running {
 }
 
 pub fn service_a() -> Running {
-    let (listener, config, running, shutdown) = process("1");
+    service_a_with(|_| {})
+}
+
+/// A whose errors carry no `ErrorInfo`.
+pub fn service_a_without_details() -> Running {
+    service_a_with(|config| config.error_details = false)
+}
+
+fn service_a_with(change: impl FnOnce(&mut ServerConfig)) -> Running {
+    let (listener, mut config, running, shutdown) = process("1");
+    change(&mut config);
     let server = service_a::server().config(config);
     in_thread(async move { server.serve(listener, service_a::services, shutdown).await.unwrap() });
     running

@@ -48,7 +48,11 @@ fn says_what_a_flag_takes() {
             "NOPE",
             "expected one of OK, CANCELLED, UNKNOWN, INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, ",
         ),
-        ("--expect-hop", "service-c", "[possible values: service-a, service-b, test-client]"),
+        (
+            "--expect-hop",
+            "service-c",
+            "[possible values: service-a, service-a-or-proxy, service-b, service-b-or-proxy, test-client]",
+        ),
         ("--authority", "http://x:1", "expected a host and a port such as echo.example:8080"),
         ("-H", "no colon", "expected 'key: value' in ASCII, such as 'x-request-id: 7'"),
         ("-H", "two words: x", "expected 'key: value' in ASCII, such as 'x-request-id: 7'"),

@@ -25,6 +25,7 @@ const UNRESOLVED: Expected = unavailable("SERVICE_A_UNRESOLVED");
 const NOT_HTTP2: Expected = unavailable("SERVICE_A_NOT_GRPC");
 const SAYS_SO: Expected = unavailable("SERVICE_A_UNAVAILABLE");
 const SAYS_SO_ITSELF: Expected = Expected { hop: "service-a", ..SAYS_SO };
+const SOMEBODY_SAYS_SO: Expected = Expected { hop: "service-a-or-proxy", ..SAYS_SO };
 const NOT_GRPC: Expected = internal("SERVICE_A_NOT_GRPC");
 const BROKEN: Expected = internal("SERVICE_A_BROKEN");
 const ERROR: Expected = internal("SERVICE_A_ERROR");
@@ -89,7 +90,7 @@ pub const FAILURES: &[Failure] = &[
     row(16, "a-reset-after-the-answer", "A resets the stream after a whole answer", Peer("answer-then-rst-0"), HELLO, OK, ROUND_TRIP),
     row(17, "a-no-status", "A's answer ends without grpc-status", Peer("no-status"), HELLO, BROKEN, ROUND_TRIP),
     row(17, "a-bad-status", "A's grpc-status is no number", Peer("status-abc"), HELLO, BROKEN, ROUND_TRIP),
-    row(17, "a-bad-details", "A's error details are not base64: its code stands", Peer("bad-details"), HELLO, SAYS_SO_ITSELF, RETRIED),
+    row(17, "a-bad-details", "A's error details are not base64: its code stands", Peer("bad-details"), HELLO, SOMEBODY_SAYS_SO, RETRIED),
     row(18, "a-no-message", "A answers OK without a message", Peer("no-message"), HELLO, BROKEN, ROUND_TRIP),
     row(18, "a-two-messages", "A answers twice", Peer("two-messages"), HELLO, BROKEN, ROUND_TRIP),
     row(18, "a-endless", "A never stops answering", Peer("endless-messages"), HELLO, BROKEN, ROUND_TRIP),
@@ -99,6 +100,7 @@ pub const FAILURES: &[Failure] = &[
     row(18, "a-another-text", "A answers another question", Peer("another-text"), HELLO, BROKEN, ROUND_TRIP),
     row(19, "a-stalls", "A sends its headers, and then nothing", Peer("headers-then-stall"), HELLO, TIMEOUT, Cap),
     row(20, "a-unavailable", "A answers UNAVAILABLE", Asked("error-code-14"), HELLO, SAYS_SO_ITSELF, RETRIED),
+    row(20, "a-proxy-unavailable", "a proxy answers for A: UNAVAILABLE, as Envoy does for a dead A", Peer("status-14"), HELLO, SOMEBODY_SAYS_SO, RETRIED),
     row(21, "a-overloaded", "A answers RESOURCE_EXHAUSTED", Asked("error-code-8"), HELLO, A_SAYS_OVERLOADED, ROUND_TRIP),
     row(22, "a-gives-up", "A answers DEADLINE_EXCEEDED long before the deadline", Asked("error-code-4"), HELLO, TIMEOUT, ROUND_TRIP),
     row(22, "a-cancels", "A answers CANCELLED", Asked("error-code-1"), HELLO, SAYS_SO, ROUND_TRIP),

@@ -91,6 +91,7 @@ rows! {
     row_18_is_internal_when_the_answer_is_to_another_question: "a-another-text"
     row_19_never_hangs_when_a_stalls_after_its_headers: "a-stalls"
     row_20_passes_on_that_a_is_unavailable: "a-unavailable"
+    row_20_does_not_say_that_a_spoke_where_nothing_proves_it: "a-proxy-unavailable"
     row_21_passes_on_that_a_is_overloaded: "a-overloaded"
     row_22_is_unavailable_and_not_deadline_exceeded_when_a_gives_up: "a-gives-up"
     row_22_is_unavailable_and_not_cancelled_when_a_cancels: "a-cancels"

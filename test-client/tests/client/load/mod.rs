@@ -79,6 +79,20 @@ fn counts_failures_by_code_hop_and_reason() {
 }
 
 #[test]
+fn credits_a_proxys_answer_for_a_dead_service_to_the_service_or_a_proxy() {
+    let envoy = hostile_peer::Peer::start("status-14").unwrap();
+    let url = envoy.url();
+    for (target, at, hop) in
+        [("call-echo", "--service-b", "service-b-or-proxy"), ("echo", "--service-a", "service-a-or-proxy")]
+    {
+        let flags = ["load", "--target", target, at, &url, "--warmup", "0s", "--requests", "20", "--output", "json"];
+        let report: Value = serde_json::from_str(&client(flags).stdout).unwrap();
+        let outcome = serde_json::json!({"code": "UNAVAILABLE", "hop": hop, "reason": "", "calls": 20});
+        assert_eq!(report["outcomes"], serde_json::json!([outcome]));
+    }
+}
+
+#[test]
 fn goes_on_while_nobody_is_there() {
     let (_port, nobody) = servers::nobody();
     for flags in [&["--requests", "50", "--rate", "500"][..], &["--requests", "50"]] {
