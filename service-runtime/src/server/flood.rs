@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::frames::{DATA, END_STREAM, HEADERS, Head, RST_STREAM};
+use crate::frames::{DATA, END_STREAM, HEADERS, Head, PING, RST_STREAM, SETTINGS};
 
 /// The most frames of this kind at once. A process that was frozen for a moment comes back to a thousand calls that were given up
 /// meanwhile, and its caller is no attacker.
@@ -21,7 +21,25 @@ const ANSWER: u32 = 2;
 
 /// More than a peer may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Flood;
+pub struct Flood {
+    /// Most of its useless frames are of this kind.
+    kind: u8,
+}
+
+impl Flood {
+    /// What the peer is told, as the debug data of GOAWAY. grpc-go, grpc-java and C-core send their keepalive PINGs half as often
+    /// where it is `too_many_pings`, to the letter (gRFC A8). The others are h2's words, or like them, for whoever looks for the
+    /// reason in the client's log.
+    pub fn debug_data(self) -> &'static str {
+        match self.kind {
+            PING => "too_many_pings",
+            RST_STREAM => "too_many_resets",
+            SETTINGS => "too_many_settings",
+            DATA => "too_many_data_frames",
+            _ => "too_many_control_frames",
+        }
+    }
+}
 
 /// How a peer is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,11 +56,13 @@ pub struct FloodBudget {
     spent: u32,
     /// Up to when time has paid.
     paid: Instant,
+    /// The kind that most frames were of, and by how many it leads (Boyer and Moore's majority vote: one counter for all kinds).
+    most: (u8, u32),
 }
 
 impl FloodBudget {
     pub fn new(now: Instant) -> Self {
-        FloodBudget { spent: 0, paid: now }
+        FloodBudget { spent: 0, paid: now, most: (0, 0) }
     }
 
     /// A frame of the peer's. Returns how to read on.
@@ -50,7 +70,7 @@ impl FloodBudget {
         if is_useful(head) {
             return Ok(Pace::Free);
         }
-        self.spend(now)?;
+        self.spend(head.kind, now)?;
         Ok(if self.is_suspect() { Pace::Slow } else { Pace::Free })
     }
 
@@ -62,20 +82,25 @@ impl FloodBudget {
     /// A frame of the server's.
     pub fn sent(&mut self, head: Head, now: Instant) -> Result<(), Flood> {
         match head.kind {
-            RST_STREAM => return self.spend(now),
+            RST_STREAM => return self.spend(head.kind, now),
             DATA | HEADERS => self.spent = self.spent.saturating_sub(ANSWER),
             _ => {}
         }
         Ok(())
     }
 
-    fn spend(&mut self, now: Instant) -> Result<(), Flood> {
+    fn spend(&mut self, kind: u8, now: Instant) -> Result<(), Flood> {
         self.spent += 1;
+        self.most = match self.most {
+            (most, lead) if most == kind => (most, lead.saturating_add(1)),
+            (_, 0) => (kind, 1),
+            (most, lead) => (most, lead - 1),
+        };
         // Looked at only here: most connections never come so far.
         if self.spent > SUSPECT {
             self.earn(now);
         }
-        if self.spent > BURST { Err(Flood) } else { Ok(()) }
+        if self.spent > BURST { Err(Flood { kind: self.most.0 }) } else { Ok(()) }
     }
 
     fn earn(&mut self, now: Instant) {
@@ -86,7 +111,7 @@ impl FloodBudget {
                 // What is left of a millisecond counts the next time.
                 self.paid += ONE_MORE * earned;
             }
-            _ => (self.spent, self.paid) = (0, now),
+            _ => *self = FloodBudget::new(now),
         }
     }
 }
@@ -103,7 +128,7 @@ fn is_useful(head: Head) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frames::{CONTINUATION, GOAWAY, SETTINGS};
+    use crate::frames::{CONTINUATION, GOAWAY};
 
     fn head(kind: u8) -> Head {
         Head { length: 0, kind, flags: 0, stream: 1 }
@@ -112,14 +137,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn is_used_up_by_any_frame_that_is_no_call() {
         let now = Instant::now();
-        let (priority, ping, window_update, unknown) = (2, 6, 8, 99);
-        for kind in [DATA, priority, RST_STREAM, SETTINGS, ping, GOAWAY, window_update, CONTINUATION, unknown] {
+        let (priority, window_update, unknown) = (2, 8, 99);
+        for kind in [DATA, priority, RST_STREAM, SETTINGS, PING, GOAWAY, window_update, CONTINUATION, unknown] {
             let mut budget = FloodBudget::new(now);
             for sent in 0..BURST {
                 let pace = if sent < SUSPECT { Pace::Free } else { Pace::Slow };
                 assert_eq!(budget.received(head(kind), now), Ok(pace), "kind {kind} after {sent}");
             }
-            assert_eq!(budget.received(head(kind), now), Err(Flood), "kind {kind}");
+            assert_eq!(budget.received(head(kind), now), Err(Flood { kind }), "kind {kind}");
         }
     }
 
@@ -128,13 +153,29 @@ mod tests {
         let now = Instant::now();
         let mut budget = FloodBudget::new(now);
         assert!((0..BURST).all(|_| budget.sent(head(RST_STREAM), now).is_ok()));
-        assert_eq!(budget.sent(head(RST_STREAM), now), Err(Flood));
+        assert_eq!(budget.sent(head(RST_STREAM), now), Err(Flood { kind: RST_STREAM }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn names_the_kind_that_most_frames_were_of_and_not_the_one_that_was_too_much() {
+        let (now, window_update) = (Instant::now(), 8);
+        for (mix, words) in [
+            ([PING, PING, SETTINGS], "too_many_pings"),
+            ([PING, SETTINGS, SETTINGS], "too_many_settings"),
+            ([RST_STREAM, RST_STREAM, PING], "too_many_resets"),
+            ([DATA, DATA, PING], "too_many_data_frames"),
+            ([window_update, window_update, PING], "too_many_control_frames"),
+        ] {
+            let mut budget = FloodBudget::new(now);
+            let flood = mix.iter().cycle().find_map(|kind| budget.received(head(*kind), now).err());
+            assert_eq!(flood.unwrap().debug_data(), words);
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn slows_a_peer_down_until_time_or_answers_have_paid() {
         let now = Instant::now();
-        let (ping, mut budget) = (head(6), FloodBudget::new(now));
+        let (ping, mut budget) = (head(PING), FloodBudget::new(now));
         assert!((0..SUSPECT).all(|_| budget.received(ping, now) == Ok(Pace::Free)));
         assert_eq!(budget.received(ping, now), Ok(Pace::Slow));
         assert_eq!(budget.received(head(HEADERS), now), Ok(Pace::Free), "a call");
@@ -172,7 +213,7 @@ mod tests {
     async fn is_paid_by_time() {
         let began = Instant::now();
         let mut budget = FloodBudget::new(began);
-        let ping = head(6);
+        let ping = head(PING);
         // A PING every millisecond for as long as a connection lives.
         for at in 0..10 * BURST {
             assert!(budget.received(ping, began + ONE_MORE * at).is_ok(), "after {at}");

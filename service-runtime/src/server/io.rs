@@ -14,7 +14,10 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-use super::{calls::Calls, flood::Pace};
+use super::{
+    calls::Calls,
+    flood::{Flood, Pace},
+};
 use crate::frames::GOAWAY;
 
 /// GOAWAY's word for a flood. Source: RFC 9113, 7.
@@ -35,28 +38,34 @@ pub(super) struct ServerIo<IO> {
     calls: Arc<Calls>,
     /// The peer is read slowly, and this is the time between two reads.
     pause: Option<Pin<Box<Sleep>>>,
-    flooded: bool,
+    flood: Option<Flood>,
 }
 
 impl<IO: AsyncWrite + Unpin> ServerIo<IO> {
     pub fn new(io: IO, calls: Arc<Calls>) -> Self {
-        ServerIo { io, calls, pause: None, flooded: false }
+        ServerIo { io, calls, pause: None, flood: None }
     }
 
     fn wrote<'a>(&mut self, bytes: impl Iterator<Item = &'a [u8]>, result: &Poll<io::Result<usize>>) {
         let taken = if let Poll::Ready(Ok(taken)) = result { *taken } else { 0 };
-        self.flooded |= self.calls.wrote(bytes, taken, result.is_ready()).is_err();
+        self.flood = self.flood.or(self.calls.wrote(bytes, taken, result.is_ready()).err());
     }
 
     /// The end of a peer that floods. It is told why, if its connection takes that at once.
-    fn end(&mut self, cx: &mut Context<'_>) -> io::Error {
+    fn end(&mut self, flood: Flood, cx: &mut Context<'_>) -> io::Error {
         if let Some(last_stream) = self.calls.last_stream() {
-            let head = [0, 0, 8, GOAWAY, 0, 0, 0, 0, 0];
-            let goaway = [&head[..], &last_stream.to_be_bytes(), &ENHANCE_YOUR_CALM.to_be_bytes()].concat();
-            let _ = Pin::new(&mut self.io).poll_write(cx, &goaway);
+            let _ = Pin::new(&mut self.io).poll_write(cx, &goaway(last_stream, flood.debug_data()));
         }
         io::Error::other("the peer floods")
     }
+}
+
+/// GOAWAY, ENHANCE_YOUR_CALM. Source: RFC 9113, 6.8.
+fn goaway(last_stream: u32, debug_data: &'static str) -> Vec<u8> {
+    let length = u8::try_from(8 + debug_data.len()).expect("the words are short");
+    let head = [0, 0, length, GOAWAY, 0, 0, 0, 0, 0];
+    let payload = [&last_stream.to_be_bytes()[..], &ENHANCE_YOUR_CALM.to_be_bytes(), debug_data.as_bytes()];
+    [&head[..], &payload.concat()].concat()
 }
 
 impl<IO: AsyncRead + Unpin> ServerIo<IO> {
@@ -87,8 +96,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for ServerIo<IO> {
         let bytes = &buf.filled()[before..];
         let pace = if bytes.is_empty() { Ok(Pace::Free) } else { self.calls.read(bytes) };
         self.pause = (pace == Ok(Pace::Slow)).then(|| Box::pin(sleep(PAUSE)));
-        self.flooded |= pace.is_err();
-        Poll::Ready(if self.flooded { Err(self.end(cx)) } else { Ok(()) })
+        self.flood = self.flood.or(pace.err());
+        Poll::Ready(self.flood.map_or(Ok(()), |flood| Err(self.end(flood, cx))))
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Heard {
     pub settings: bool,
     /// The error code of its GOAWAY.
     pub goaway: Option<u32>,
+    /// The debug data of its GOAWAY.
+    pub goaway_debug: String,
     pub end: Option<End>,
     decoder: hpack::Decoder,
     /// The header block that is not whole yet.
@@ -81,7 +83,11 @@ impl Heard {
             }
             (frame::RST_STREAM, _) => self.answers.entry(frame.stream).or_default().reset = code(&frame.payload),
             // The last stream comes first. A second GOAWAY is the one that counts.
-            (frame::GOAWAY, _) => self.goaway = frame.payload.get(4..).and_then(code).or(self.goaway),
+            (frame::GOAWAY, _) => {
+                self.goaway = frame.payload.get(4..).and_then(code).or(self.goaway);
+                let debug = frame.payload.get(8..).unwrap_or_default();
+                self.goaway_debug = String::from_utf8_lossy(debug).into_owned();
+            }
             _ => {}
         }
     }

@@ -137,8 +137,8 @@ impl Held {
             next if self.others.is_empty() => Some(serves_on(&mut self.connection, &self.target, next).await),
             next => Some(self.has_room_after_one_left(next).await),
         };
-        let Heard { goaway, end, .. } = self.connection.heard;
-        Reaction { answer, goaway, end, serves_on, sent: self.sent, took }
+        let Heard { goaway, goaway_debug, end, .. } = self.connection.heard;
+        Reaction { answer, goaway, goaway_debug, end, serves_on, sent: self.sent, took }
     }
 
     /// Whether, when one of the others has gone, a new connection is served.

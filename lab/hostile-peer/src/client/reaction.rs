@@ -21,6 +21,8 @@ pub struct Reaction {
     pub answer: Option<Answer>,
     /// The error code of its GOAWAY.
     pub goaway: Option<u32>,
+    /// The debug data of its GOAWAY; empty where there is none.
+    pub goaway_debug: String,
     /// None: the connection is still open.
     pub end: Option<End>,
     /// Whether the same connection served a good call afterwards, where one was tried.

@@ -1,6 +1,6 @@
 //! What stands in an answer besides its code and its reason.
 
-use hostile_peer::client::Answer;
+use hostile_peer::client::{Answer, Reaction};
 use lab::attacks::{status, table};
 use service_runtime::origin::Origin;
 
@@ -34,6 +34,30 @@ fn tells_nobody_how_it_is_made() {
                 Some("The%20message%20is%20not%20what%20this%20method%20takes"),
                 "{name}: {answer}"
             );
+        }
+    }
+}
+
+/// The error code and the debug data of GOAWAY.
+fn told(seen: &Reaction) -> Option<(String, String)> {
+    Some((seen.goaway_name()?, seen.goaway_debug.clone()))
+}
+
+#[test]
+fn tells_a_client_that_floods_what_it_sent_too_much_of() {
+    for (name, words) in [
+        ("ping-flood", "too_many_pings"),
+        ("settings-flood", "too_many_settings"),
+        ("empty-data-flood", "too_many_data_frames"),
+        ("window-update-flood", "too_many_control_frames"),
+    ] {
+        let calm = ("ENHANCE_YOUR_CALM".to_owned(), words.to_owned());
+        let told = || both(table::find(name).unwrap()).map(|seen| told(&seen.unwrap()));
+        // A connection that takes no byte in the moment of its end is not told, so there is more than one try.
+        let told: Vec<_> = std::iter::repeat_with(told).take(5).collect();
+        for service in 0..2 {
+            let heard: Vec<_> = told.iter().filter_map(|both| both[service].as_ref()).collect();
+            assert!(!heard.is_empty() && heard.iter().all(|said| **said == calm), "{name}: {told:?}");
         }
     }
 }

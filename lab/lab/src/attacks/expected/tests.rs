@@ -2,8 +2,15 @@ use hostile_peer::client::Answer;
 
 use super::*;
 
-const OPEN: Reaction =
-    Reaction { answer: None, goaway: None, end: None, serves_on: None, sent: None, took: Duration::ZERO };
+const OPEN: Reaction = Reaction {
+    answer: None,
+    goaway: None,
+    goaway_debug: String::new(),
+    end: None,
+    serves_on: None,
+    sent: None,
+    took: Duration::ZERO,
+};
 
 /// What is wrong with what was seen 5 s after the connect.
 fn unmet(answered: Answered, then: Then, [earliest, latest]: [u64; 2], seen: Reaction) -> String {
