@@ -17,6 +17,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
+use service_runtime::status::of_headers;
 use tokio::{net::TcpStream, task::AbortHandle, time::timeout};
 use tonic::Status;
 
@@ -96,7 +97,7 @@ async fn read(response: Response<Incoming>, start: Instant) -> anyhow::Result<Re
     let body = body.collect().await?;
     let mut headers = head.headers;
     headers.extend(body.trailers().cloned().unwrap_or_default());
-    let status = Status::from_header_map(&headers).context("an answer without a status")?;
+    let status = of_headers(&headers).context("an answer without a status")?;
     let message = body.to_bytes();
     let reply = message.get(frame::MESSAGE_HEAD..).and_then(|message| CallEchoResponse::decode(message).ok());
     let echo = reply.and_then(|reply| reply.service_a).map(|reply| reply.echo);

@@ -11,8 +11,9 @@ use hostile_peer::frame::MESSAGE_HEAD;
 use http::HeaderMap;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use service_runtime::status::of_headers;
 use tokio::time::timeout;
-use tonic::{Code, Status};
+use tonic::Code;
 
 use crate::grpc::GrpcClient;
 
@@ -64,7 +65,7 @@ impl Watch {
             match timeout(STATE_TIMEOUT, self.next()).await {
                 Ok(Some(Ok(state))) if state == NOT_SERVING => watched.not_serving = Some(Instant::now()),
                 Ok(Some(Err(trailers))) => {
-                    watched.end = Status::from_header_map(&trailers).map(|status| (status.code(), Instant::now()));
+                    watched.end = of_headers(&trailers).map(|status| (status.code(), Instant::now()));
                 }
                 Ok(Some(Ok(_))) => {}
                 Ok(None) | Err(_) => return watched,

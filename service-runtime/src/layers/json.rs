@@ -21,7 +21,7 @@ use crate::{
     grpc::{FRAME_HEADER, frame, has_grpc_content},
     methods::Alias,
     origin::Origin,
-    status::{Refusal, code_name, http_status},
+    status::{Refusal, code_name, http_status, of_headers},
 };
 
 /// A JSON path and the unary gRPC method behind it.
@@ -210,7 +210,7 @@ fn translate(route: &Route, request: Request<Body>) -> Request<Body> {
 
 async fn to_json(route: Option<&Route>, answer: Response<Body>) -> Response<Body> {
     let (head, body) = answer.into_parts();
-    let (status, message) = match Status::from_header_map(&head.headers) {
+    let (status, message) = match of_headers(&head.headers) {
         Some(status) => (status, Bytes::new()),
         None => collect(body).await,
     };
@@ -238,7 +238,7 @@ async fn collect(body: Body) -> (Status, Bytes) {
     match body.collect().await {
         Err(status) => (status, Bytes::new()),
         Ok(collected) => {
-            let status = collected.trailers().and_then(Status::from_header_map);
+            let status = collected.trailers().and_then(of_headers);
             (status.unwrap_or_else(|| Status::internal("The answer has no status")), collected.to_bytes())
         }
     }

@@ -33,7 +33,7 @@ use crate::{
     methods::{Method, Methods},
     origin::attributed,
     shutdown::Phases,
-    status::{code_name, http_status},
+    status::{code_name, http_status, of_headers},
 };
 
 const RECEIVED_TIMEOUT: HeaderName = HeaderName::from_static("received-timeout-ms");
@@ -194,7 +194,7 @@ impl Entry {
             return self.write(&StatusText::OK);
         }
         let text = text.unwrap_or_else(|| {
-            let status = Status::from_header_map(headers);
+            let status = of_headers(headers);
             let status = status.unwrap_or_else(|| Status::internal("the answer has no status"));
             let attributed = attributed(&self.identity, &status);
             if let Some(status) = &attributed {

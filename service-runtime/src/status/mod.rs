@@ -7,10 +7,12 @@
 mod cause;
 mod codes;
 mod reading;
+mod received;
 mod refusal;
 
 pub use cause::{Broken, Cause};
 pub use codes::{CODE_NAMES, code_name, code_of_name, http_status};
+pub use received::of_headers;
 pub use refusal::Refusal;
 
 pub(crate) use cause::Retry;

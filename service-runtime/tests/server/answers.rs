@@ -1,11 +1,13 @@
 //! What a handler answers, and what the runtime makes of it: origins, addresses, compression.
 
+use std::convert::Infallible;
+
 use service_runtime::{context::SERVED_BY, json::Route, origin::Origin};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
-use tonic::{Code, codec::CompressionEncoding};
+use tonic::{Code, body::Body, codec::CompressionEncoding};
 use tonic_types::StatusExt as _;
 
 use crate::scripted::{LONG, ListenRequest, Receipt, config, failed, line, scripted, server, start};
@@ -57,6 +59,25 @@ async fn a_config_can_leave_error_details_out_of_grpc_and_json_keeps_its_reason(
         answer.ends_with("{\"error\":\"no such room\",\"code\":\"NOT_FOUND\",\"reason\":\"NOT_FOUND\"}\n"),
         "{answer}"
     );
+}
+
+#[tokio::test]
+async fn json_shows_of_a_message_what_can_be_decoded() {
+    let latin_1 = tower::layer::layer_fn(|_inner| {
+        tower::service_fn(|_: http::Request<Body>| async {
+            let answer =
+                http::Response::builder().header("grpc-status", "5").header("grpc-message", "caf%E9 not found");
+            Ok::<_, Infallible>(answer.header("grpc-status-details-bin", "*").body(Body::empty()).unwrap())
+        })
+    });
+    let say = Route::get("/say", "/chat.v1.Chat/Say", |_| line(""), |reply: Receipt| reply.lines.into());
+    let running = start!(server(config(|_| {})).json([say]).layer(latin_1));
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    stream.write_all(b"GET /say HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let body = "{\"error\":\"caf\u{fffd} not found\",\"code\":\"NOT_FOUND\",\"reason\":\"NOT_FOUND\"}\n";
+    assert!(answer.starts_with("HTTP/1.1 404") && answer.ends_with(body), "{answer}");
 }
 
 #[tokio::test]

@@ -3,7 +3,10 @@
 use hostile_peer::client::{Answer, Reaction};
 use http::HeaderMap;
 use serde_json::Value;
-use service_runtime::{origin::Origin, status::code_name};
+use service_runtime::{
+    origin::Origin,
+    status::{code_name, of_headers},
+};
 use tonic::Status;
 
 /// `INTERNAL BAD_TIMEOUT · serves on · 2 ms`
@@ -38,7 +41,7 @@ pub fn status(answer: &Answer) -> Option<Status> {
         let name = http::HeaderName::try_from(name.as_str()).ok()?;
         Some((name, value.parse().ok()?))
     });
-    Status::from_header_map(&HeaderMap::from_iter(fields))
+    of_headers(&HeaderMap::from_iter(fields))
 }
 
 /// The code's name and the reason, of an answer with a gRPC status.

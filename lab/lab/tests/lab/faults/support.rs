@@ -11,9 +11,11 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use lab::{child::Child, program::Program};
-use service_runtime::{origin::Origin, status::code_of_name};
+use service_runtime::{
+    origin::Origin,
+    status::{code_of_name, of_headers},
+};
 use tokio::net::TcpStream;
-use tonic::Status;
 
 /// What a bound adds to what it is about: these tests run side by side on cores that also compile.
 pub const SLACK: Duration = Duration::from_millis(400);
@@ -110,7 +112,7 @@ impl Caller {
         let (head, body) = over(answer, connection).await;
         let after = began.elapsed();
         let trailers = body.trailers().unwrap_or(&head.headers);
-        let origin = Origin::of(&Status::from_header_map(trailers).unwrap());
+        let origin = Origin::of(&of_headers(trailers).unwrap());
         let code = trailers["grpc-status"].to_str().unwrap().parse().unwrap();
         let (reason, hop) = origin.map(|origin| (origin.reason, origin.hop)).unzip();
         Answer { code, http: None, reason: reason.unwrap_or_default(), hop, headers: head.headers, after }
