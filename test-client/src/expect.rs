@@ -91,7 +91,7 @@ fn describe_outcome(expected: &ExpectFlags, outcome: &Outcome) -> String {
         text += &failure.reason().map(|reason| format!(" [{reason}]")).unwrap_or_default();
     }
     if expected.served_by.is_some() {
-        text += &format!(" served by {}", outcome.served_by().as_deref().unwrap_or("nobody"));
+        text += &outcome.served_by().map_or(" without served-by".to_owned(), |by| format!(" served by {by}"));
     }
     text + &format!(" after {} ms", millis(outcome.latency))
 }

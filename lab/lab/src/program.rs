@@ -45,7 +45,7 @@ impl Program {
     pub fn command(&self, role: &str) -> Command {
         let mut command = Command::new(&self.executable);
         command.arg(role).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-        // Ctrl-C is for the lab, which passes it on once: a service takes a second signal for impatience, and cuts calls.
+        // Ctrl-C is for the lab, which passes it on once: at a second signal a service cuts the calls that it still has.
         command.process_group(0);
         if role == STOCK_TONIC {
             // It panics in one of the rows, and says so at length.

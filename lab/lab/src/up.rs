@@ -106,7 +106,7 @@ async fn watch(stage: &mut Stage, socket: &ControlSocket, signals: &mut Signals)
     }
 }
 
-/// SIGTERM, once; and once more for each further Ctrl-C, which a service takes for impatience.
+/// SIGTERM, once; and once more for each further Ctrl-C, at which a service cuts the calls that it still has.
 async fn end(child: &mut Child, signals: &mut Signals) -> anyhow::Result<()> {
     child.terminate()?;
     // Perhaps it was frozen by hand.
@@ -146,7 +146,7 @@ async fn relay(name: String, mut log: Receiver<String>) {
 }
 
 fn gone(stage: &mut Stage, name: &str, status: Option<ExitStatus>) -> String {
-    let how = status.map_or_else(|| "nobody knows how".to_owned(), |status| status.to_string());
+    let how = status.map_or_else(|| "its exit status is unknown".to_owned(), |status| status.to_string());
     let urls = stage.urls();
     let address = stage.processes().into_iter().find(|(other, _)| other == name).map(|(_, process)| process.address());
     let listen = address.map_or_else(String::new, |address| address.to_string());

@@ -46,7 +46,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "CALL", default_value = "call-echo")]
     pub target: Kind,
 
-    /// Open loop: start so many calls a second; without it the loop is closed
+    /// Open loop: the number of calls to start each second; without it the loop is closed
     #[arg(long, value_name = "PER_SECOND", value_parser = rate)]
     pub rate: Option<f64>,
 
@@ -67,7 +67,7 @@ pub struct LoadArgs {
         conflicts_with = "requests")]
     pub duration: Duration,
 
-    /// Make so many calls, instead of for a duration
+    /// The number of calls to make, instead of a duration
     #[arg(long, value_name = "N", value_parser = cli::count)]
     pub requests: Option<usize>,
 

@@ -74,7 +74,7 @@ fn says_what_failed_where_an_answer_or_another_failure_was_expected() {
         (&["--expect-reason", "DRAINING"], "expected an error [DRAINING], got UNAVAILABLE from test-client after # ms"),
         (
             &["--expect-served-by", "*"],
-            "expected OK served by *, got UNAVAILABLE from test-client served by nobody after # ms",
+            "expected OK served by *, got UNAVAILABLE from test-client without served-by after # ms",
         ),
     ] {
         let ran = echo(&nobody, expectations);

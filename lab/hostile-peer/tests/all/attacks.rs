@@ -193,7 +193,7 @@ async fn finds_out_that_it_is_gone_also_where_it_reads_nothing() {
     assert!(seen.took < SOON, "{seen}");
 }
 
-/// Serves connections while there are fewer than so many, and closes one more at once.
+/// Serves connections up to a number of them at once, and closes each one more at once.
 async fn lets_in(limit: usize, listener: TcpListener) -> io::Result<()> {
     let mut served = tokio::task::JoinSet::new();
     loop {

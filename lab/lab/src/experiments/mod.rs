@@ -29,7 +29,7 @@ pub enum Experiment {
     Replicas(Size),
     /// All of A is gone while the calls go on: what does it cost, and how soon is all well again?
     Outage {
-        /// For so many seconds
+        /// How long the calls go on, in seconds
         #[arg(long, value_name = "N", default_value = "60", value_parser = service_runtime::cli::count)]
         seconds: usize,
     },
@@ -47,19 +47,19 @@ pub enum Experiment {
     Overload(overload::Size),
     /// Three replicas restarted one after the other under load: does any call fail?
     Rolling {
-        /// So many times each
+        /// How often each replica is restarted
         #[arg(long, value_name = "N", default_value = "10", value_parser = service_runtime::cli::count)]
         rounds: usize,
     },
     /// Signals to processes with calls in flight and peers that hold them back: is a call lost, and how soon is the exit?
     Drains {
-        /// So many signals
+        /// How many signals are sent, each to a process of its own
         #[arg(long, value_name = "N", default_value = "100", value_parser = service_runtime::cli::count)]
         rounds: usize,
     },
-    /// Thousands of connections that are idle or never get on, and 50,000 streams at once: memory, beside a stock tonic B
+    /// Thousands of connections that are idle or stop halfway, and 50,000 streams at once: memory, beside a stock tonic B
     Connections {
-        /// So many idle ones; a quarter of that never get on
+        /// The number of idle connections; a quarter of it more never finish their handshake or their request
         #[arg(long, value_name = "N", default_value = "8000", value_parser = service_runtime::cli::count)]
         idle: usize,
     },
@@ -67,7 +67,7 @@ pub enum Experiment {
     Floods(floods::Which),
     /// Minutes of good calls and every kind of bad one: does memory grow?
     Soak {
-        /// For so many minutes
+        /// How long it goes on, in minutes
         #[arg(long, value_name = "N", default_value = "10", value_parser = service_runtime::cli::count)]
         minutes: usize,
     },

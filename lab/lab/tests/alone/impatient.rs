@@ -13,7 +13,7 @@ use lab::{
 use tokio::time::sleep;
 
 const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
-/// A and B allow so many calls on one connection.
+/// The calls at once that A and B allow on one connection.
 const STREAMS: usize = 100;
 
 async fn start(service: &'static str, flags: &[&str]) -> Child {
@@ -53,7 +53,7 @@ async fn a_caller_who_gives_up_what_takes_long_is_no_attacker() {
                 caller.call(process.name(), "hello", &[("rpc-behavior", "sleep-10")]).await.unwrap();
             }
             caller.heard().await.unwrap();
-            // So long each of them is under way; half as much again as the server asks for.
+            // How long each is under way; half as much again as the 10 ms after which a server counts a cancelled call as no flood.
             sleep(Duration::from_millis(15)).await;
             for _ in 0..STREAMS {
                 caller.cancel().await.unwrap();

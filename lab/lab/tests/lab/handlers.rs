@@ -67,8 +67,8 @@ async fn a_handler_that_blocks_its_thread_does_not_hold_the_exit_back() {
     });
     is_sent.await.unwrap();
     // Another call tells when the worker is blocked: it is not answered any more.
-    let patience = Duration::from_millis(200);
-    while tokio::time::timeout(patience, http::ask(address, &Ask::get("/echo?msg=hello"))).await.is_ok() {}
+    let answer_timeout = Duration::from_millis(200);
+    while tokio::time::timeout(answer_timeout, http::ask(address, &Ask::get("/echo?msg=hello"))).await.is_ok() {}
     let began = Instant::now();
     trigger.ask();
     served.await.unwrap().unwrap();

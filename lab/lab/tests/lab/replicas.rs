@@ -13,7 +13,7 @@ use lab::{
 
 const HELLO: Question = Question { msg: "hello", timeout: None };
 const CALLS: usize = 40;
-/// So many failures in a row, and a replica gets no more calls.
+/// The number of failures in a row after which a replica gets no more calls.
 const EJECTED: RangeInclusive<usize> = 5..=5;
 /// A connection that is closed early is not replaced at once for ever, so that there are fewer calls to fail.
 const EJECTED_OR_AWAY: RangeInclusive<usize> = 1..=5;
@@ -72,7 +72,7 @@ async fn nobody_notices(sick: &str, flags: &[&str], asked: RangeInclusive<usize>
     }
 }
 
-/// So many callers get the code and the reason of the sick replica's row, one for each call that it got.
+/// `how_many` callers get the code and the reason of the sick replica's row, one for each call that it got.
 async fn some_notice(sick: &str, flags: &[&str], (code, reason): (&str, &str), how_many: RangeInclusive<usize>) {
     for flag in flags {
         for face in [Face::Grpc, Face::Json] {

@@ -1,4 +1,4 @@
-//! More of something than anybody needs, until the server closes or the bound is reached.
+//! One kind of frame or call again and again, until the server closes or the bound is reached.
 
 use std::sync::Arc;
 
@@ -60,7 +60,7 @@ pub(super) const ROWS: &[Row] = &[
         frames(|n, out| put_settings(out, &[(INITIAL_WINDOW_SIZE, 65_535 + n % 2)]))
     }),
     row("empty-settings-flood", "SETTINGS with nothing in them", |_, _| frames(|_, out| put(out, SETTINGS, 0, 0, b""))),
-    row("priority-flood", "PRIORITYs of streams that nobody has opened", |_, _| {
+    row("priority-flood", "PRIORITYs of streams that were never opened", |_, _| {
         frames(|n, out| put(out, PRIORITY, 0, 2 * (n % 1000) + 3, &[0, 0, 0, 0, 1]))
     }),
     row("window-update-flood", "WINDOW_UPDATEs by 1", |_, _| {

@@ -29,7 +29,7 @@ pub(super) const ROWS: &[Row] = &[
     row("http1-0", "HTTP/1.0: one answer, and the connection is closed", |t, _| {
         ask_http1(format!("GET {}?msg=hello HTTP/1.0\r\n\r\n", t.path))
     }),
-    row("http1-upgrade-h2c", "asks to go on in HTTP/2, in the way that nobody takes any more", |t, _| {
+    row("http1-upgrade-h2c", "asks to go on in HTTP/2, in the way that RFC 9113 took out", |t, _| {
         let fields = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n";
         ask_http1(get_with(t, fields))
     }),

@@ -45,9 +45,9 @@ pub(super) const ROWS: &[Row] = &[
         let open = Request::grpc(t).body(b"").unfinished().frames(1);
         say([open, frame(DATA, 0, 1, &[0; MAX_FRAME_SIZE + 1])].concat())
     }),
-    row("data-on-idle", "DATA on a stream that nobody has opened", |_, _| say(frame(DATA, 0, 5, b"x"))),
+    row("data-on-idle", "DATA on a stream that was never opened", |_, _| say(frame(DATA, 0, 5, b"x"))),
     row("data-on-stream-0", "DATA on stream 0", |_, _| say(frame(DATA, 0, 0, b"x"))),
-    row("reset-on-idle", "RST_STREAM on a stream that nobody has opened", |_, _| say(frame(RST_STREAM, 0, 5, &[0; 4]))),
+    row("reset-on-idle", "RST_STREAM on a stream that was never opened", |_, _| say(frame(RST_STREAM, 0, 5, &[0; 4]))),
     row("window-update-0", "WINDOW_UPDATE by 0 on the connection", |_, _| say(frame(WINDOW_UPDATE, 0, 0, &[0; 4]))),
     row("window-overflow", "WINDOW_UPDATE beyond 2^31 - 1 on the connection", |_, _| {
         say(frame(WINDOW_UPDATE, 0, 0, &[0x7f, 0xff, 0xff, 0xff]))

@@ -10,7 +10,7 @@ const GARBAGE: [u8; 32] = *b"\xf3\x1c\x9a\x07\xe4\xb2\x5d\x88\x11\xc6\x7f\x03\xa
 const TLS_ALERT: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 70];
 
 pub(super) const ROWS: &[Row] = &[
-    row("refuse", "connection refused: nobody listens, and the port stays reserved", |_| {
+    row("refuse", "connection refused: no process listens, and the port stays reserved", |_| {
         at_the_door(Door::Refused, Step::Close)
     }),
     row("vanish", "connects get no answer at all, nor does a call (Linux only)", |_| {

@@ -16,7 +16,9 @@ pub async fn play(stage: &mut Stage) -> anyhow::Result<()> {
     stage.curl_b(Ask::get("/call-echo?msg=hello"), "UNAVAILABLE is 503: try again later", &as_json).await;
     stage.client(&["health-b"], "B is healthy: to restart B would not help", &expect(["OK"])).await;
     let directly = expect(["UNAVAILABLE", "from test-client"]);
-    stage.client(&["echo", "hello"], "asked directly, nobody is there; the client itself says so", &directly).await;
+    stage
+        .client(&["echo", "hello"], "asked directly, no process listens there; the client itself says so", &directly)
+        .await;
     comes_back(stage).await
 }
 

@@ -90,7 +90,7 @@ impl Process {
         line_with(&mut self.log, text).await.unwrap()
     }
 
-    /// When it has ended, with exit code 0 and having cut so many calls.
+    /// When it has ended, with exit code 0 and after it cut this number of calls.
     pub async fn exits(mut self, calls_cut: usize) -> Instant {
         let status = self.child.exited().await.unwrap();
         let at = Instant::now();
