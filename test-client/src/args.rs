@@ -144,6 +144,6 @@ impl Args {
 }
 
 fn authority(text: &str) -> Result<Target, String> {
-    let target = if text.contains('/') { None } else { text.parse().ok() };
+    let target = text.parse().ok().filter(|target: &Target| target.authority() == text);
     target.ok_or_else(|| "expected a host and a port such as echo.example:8080".into())
 }

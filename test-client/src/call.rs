@@ -10,7 +10,7 @@ use echo_proto::{
 use http::HeaderMap;
 use serde_json::{Value, json};
 use service_runtime::{
-    client::{Backoff, Checked, connection::Connection},
+    client::{Backoff, Checked, Sockets, SystemResolver, connection::Connection, dial_any},
     deadline::{self, Deadline},
     status::Cause,
 };
@@ -165,7 +165,8 @@ async fn connected(options: &CallOptions, never_ready: &mut Option<Cause>) -> Co
 
 /// One try to connect.
 pub async fn connect(options: &CallOptions) -> Result<Connection, Cause> {
-    Connection::open(&options.called.target, &options.authority, CONNECT_TIMEOUT).await
+    let dial = dial_any(&options.called.target, &SystemResolver, &Sockets);
+    Connection::open(dial, &options.authority, CONNECT_TIMEOUT).await
 }
 
 async fn send(call: &Single, channel: Checked, out: Outgoing<'_>) -> Result<Answer, Status> {

@@ -157,7 +157,8 @@ mod client {
     #[derive(Clone, Debug, clap::Args)]
     #[command(next_help_heading = "Call to the peer")]
     pub struct UpstreamFlags {
-        /// Where the peer listens; more than one, comma separated, and every address of a name are its replicas
+        /// Where the peer listens: http://host:8080, dns:///host:8080 or unix:/run/a.sock; more than one, comma separated, and every
+        /// address of a name are its replicas
         #[arg(long = "peer", value_name = "URL", default_value = "http://127.0.0.1:8080", value_delimiter = ',')]
         pub targets: Vec<Target>,
 
@@ -165,7 +166,8 @@ mod client {
         #[arg(long = "peer-timeout", value_name = "DURATION", default_value = "2s", value_parser = cli::positive_duration)]
         pub timeout: Duration,
 
-        /// The cap on connecting to the peer; best below --peer-timeout
+        /// The cap on connecting to the peer, and on looking its name up; where --peer-timeout is shorter, a call ends by that,
+        /// and the try goes on
         #[arg(long = "peer-connect-timeout", value_name = "DURATION", default_value = "1s", value_parser = cli::positive_duration)]
         pub connect_timeout: Duration,
 

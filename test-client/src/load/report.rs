@@ -96,8 +96,8 @@ impl Report {
     }
 
     /// Where the calls went, without a scheme.
-    pub fn address(&self) -> &str {
-        self.options.called.target.authority()
+    pub fn address(&self) -> String {
+        self.options.called.target.to_string().trim_start_matches("http://").to_owned()
     }
 
     /// Why the numbers may be wrong; empty where there is no reason.
