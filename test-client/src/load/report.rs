@@ -88,6 +88,12 @@ impl Report {
         outcomes
     }
 
+    /// What most calls came to, where there was a connection for none of them.
+    pub fn never_sent(&self) -> Option<&Outcome> {
+        let outcomes = self.outcomes();
+        outcomes.first().filter(|_| !self.tally.any_sent).map(|(outcome, _)| *outcome)
+    }
+
     /// Who answered, by name.
     pub fn instances(&self) -> Vec<(&str, &Instance)> {
         let mut instances: Vec<_> = self.tally.instances.iter().map(|(name, of)| (name.as_str(), of)).collect();
