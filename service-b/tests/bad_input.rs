@@ -63,7 +63,7 @@ fn says_what_would_be_right_on_the_command_line() {
     refuses(
         &["--listen", "8081"],
         2,
-        "invalid value '8081' for '--listen <ADDRESS>': expected an address and a port such as 127.0.0.1:8080",
+        "invalid value '8081' for '--listen <ADDRESS>': expected an address and a port such as 127.0.0.1:8080, or unix:/run/a.sock",
     );
     let one = "expected one address such as http://127.0.0.1:8080, dns:///host:8080 or unix:/run/a.sock";
     for (url, right) in [

@@ -50,12 +50,11 @@ pub use server::ServerFlags;
 
 #[cfg(feature = "server")]
 mod server {
-    use std::net::{SocketAddr, TcpListener};
-
     use super::*;
     use crate::{
+        address::Address,
         layers::{Behaviors, FaultConfig},
-        server::{ServerConfig, bind, instance_name},
+        server::{Listen, ServerConfig, bind, instance_name},
     };
 
     /// The limits of a server, and who it says it is.
@@ -117,8 +116,8 @@ mod server {
     }
 
     impl ServerFlags {
-        /// Takes the port. Errors: one sentence that says what to do.
-        pub fn bind(&self, address: SocketAddr) -> anyhow::Result<TcpListener> {
+        /// Takes the port, or the file of a Unix socket. Errors: one sentence that says what to do.
+        pub fn bind(&self, address: Address) -> anyhow::Result<Listen> {
             bind(address, self.reuse_port)
         }
     }

@@ -16,4 +16,6 @@ mod readme;
 mod replicas;
 mod rows;
 mod signals;
+mod unix;
 mod up;
+mod zones;
