@@ -4,7 +4,7 @@ use std::{
     fmt,
     net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs as _},
     os::unix,
-    path::{Path, PathBuf},
+    path::PathBuf,
     str::FromStr,
 };
 
@@ -122,12 +122,6 @@ impl From<SocketAddr> for Address {
 impl<I: Into<IpAddr>> From<(I, u16)> for Address {
     fn from((ip, port): (I, u16)) -> Self {
         Address::Tcp((ip, port).into())
-    }
-}
-
-impl From<&Path> for Address {
-    fn from(path: &Path) -> Self {
-        Address::Unix(path.to_owned())
     }
 }
 

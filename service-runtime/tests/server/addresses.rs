@@ -9,7 +9,7 @@ use std::{
 };
 
 use hostile_peer::{Role, serve};
-use http::uri::PathAndQuery;
+use http::{Response, uri::PathAndQuery};
 use service_runtime::{
     Address, Identity, Peer,
     client::{BoxFuture, ByteStream, Dial, Endpoint, Resolve, Target, Upstream, UpstreamConfig, WorkerUpstream},
@@ -19,7 +19,7 @@ use service_runtime::{
     origin::Origin,
 };
 use tokio::{
-    io::duplex,
+    io::{DuplexStream, duplex},
     time::{Instant, sleep},
 };
 use tonic::{Code, Request, client::Grpc};
@@ -48,11 +48,14 @@ impl Resolve for Lookups {
 struct Dials {
     way: Way,
     dialled: Mutex<Vec<Address>>,
+    named: Arc<Mutex<Vec<String>>>,
 }
 
 #[derive(Clone, Copy)]
 enum Way {
     Echo,
+    /// Notes whom it is taken for.
+    Named,
     Closed,
     Hang,
 }
@@ -64,11 +67,22 @@ impl Dial for Dials {
             let (ours, theirs) = duplex(64 * 1024);
             match self.way {
                 Way::Echo => drop(tokio::spawn(async { serve(theirs, &Role::new("echo".parse().unwrap())).await })),
+                Way::Named => drop(tokio::spawn(note_authority(theirs, self.named.clone()))),
                 Way::Closed => drop(theirs),
                 Way::Hang => std::future::pending().await,
             }
             Ok(Box::new(ours) as _)
         })
+    }
+}
+
+/// Answers nothing of use, and notes whom its callers take it for.
+async fn note_authority(io: DuplexStream, named: Arc<Mutex<Vec<String>>>) {
+    let mut connection = h2::server::handshake(io).await.unwrap();
+    while let Some(Ok((request, mut answer))) = connection.accept().await {
+        named.lock().unwrap().push(request.uri().authority().unwrap().to_string());
+        let head = Response::builder().header("content-type", "application/grpc").header("grpc-status", "5");
+        answer.send_response(head.body(()).unwrap(), true).unwrap();
     }
 }
 
@@ -80,7 +94,7 @@ struct Started {
 }
 
 fn start(lookups: Lookups, way: Way, change: impl FnOnce(&mut UpstreamConfig)) -> Started {
-    let dials = Arc::new(Dials { way, dialled: Mutex::default() });
+    let dials = Arc::new(Dials { way, dialled: Mutex::default(), named: Arc::default() });
     let mut config = UpstreamConfig::new(vec!["service-a:1".parse().unwrap()]);
     change(&mut config);
     let peer = Peer::new("service-a");
@@ -203,4 +217,29 @@ async fn ends_a_call_at_its_own_time_where_the_connect_timeout_is_longer() {
         assert_eq!(answer.unwrap_err().0, Code::DeadlineExceeded);
         assert!(started.began.elapsed() < after + 105 * MS);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn asks_no_resolver_about_an_address_and_has_calls_name_what_the_target_says() {
+    for (target, address, authority) in [
+        ("unix:/run/a.sock", "unix:/run/a.sock", "localhost"),
+        ("http://[fe80::1%257]:80", "[fe80::1%7]:80", "[fe80::1]:80"),
+        ("ipv4:10.0.0.1:80", "10.0.0.1:80", "10.0.0.1:80"),
+    ] {
+        let at = |config: &mut UpstreamConfig| config.targets = vec![target.parse().unwrap()];
+        let started = start(Lookups::Hang, Way::Named, at);
+        let (answer, after) = started.call(None).await;
+        assert_eq!(answer.unwrap_err().1, "SERVICE_A_ERROR", "{target}");
+        assert!(after < 50 * MS, "{after:?}");
+        assert_eq!(*started.dials.dialled.lock().unwrap(), [address.parse().unwrap()]);
+        assert_eq!(*started.dials.named.lock().unwrap(), [authority]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn does_not_have_an_address_wait_for_a_name_that_is_looked_up_beside_it() {
+    let both = |config: &mut UpstreamConfig| config.targets.push("10.0.0.1:1".parse().unwrap());
+    let (answer, after) = start(Lookups::Hang, Way::Echo, both).call(None).await;
+    assert_eq!(answer, Ok(()));
+    assert!(after < 50 * MS, "{after:?}");
 }
