@@ -1,18 +1,21 @@
 """Who gets B's calls while the addresses of A's name change: row 11 of the failure contract, and what docs/operating.md says.
 
-Usage: dns_caller.py <folder with service-a and service-b> <folder with echo.proto>
+Usage: dns_caller.py <folder with service-a, service-b and lab> <folder with echo.proto>
 
-`.ci/dns` starts it where /etc/hosts is a file of its own.
+`.ci/dns` starts it where /etc/hosts, nsswitch.conf and resolv.conf are files of its own.
 """
 
 import contextlib
+import os
+import socket
+import subprocess
 import time
 from collections import Counter
 
 import grpc
 
 from callers import checks
-from callers.arguments import messages
+from callers.arguments import binaries, messages
 from callers.caller import asked, caller
 from callers.checks import EPSILON_MS
 from callers.processes import running, within
@@ -33,6 +36,9 @@ def main():
         comings_and_goings(table, replicas)
     with contextlib.ExitStack() as stack:
         both_families(table, Replicas(stack))
+    with contextlib.ExitStack() as stack:
+        first_address_is_a_black_hole(table, Replicas(stack))
+    nobody_answers_for_the_name(table)
     checks.end()
 
 
@@ -57,9 +63,9 @@ class Replicas:
         return f"http://{NAME}:{self.port}"
 
 
-def service_b(a, *flags):
+def service_b(a, *flags, workers=1):
     """B with its retries, and one worker, whose turns can be counted."""
-    return running("service-b", "--listen", "127.0.0.1:0", "--service-a", a, "--workers", "1", *flags)
+    return running("service-b", "--listen", "127.0.0.1:0", "--service-a", a, "--workers", str(workers), *flags)
 
 
 def address(number):
@@ -184,6 +190,62 @@ def both_families(table, replicas):
     with service_b(replicas.target) as b, caller(b.address) as client:
         within(5, lambda: len(spread(client, 4)) == 2)
         shared_by(table, "an address of IPv6 (1) and one of IPv4", client, 1, 2)
+
+
+def test_client(*flags):
+    """Its exit code, what it printed, and how many milliseconds it took."""
+    began = time.monotonic()
+    client = subprocess.run([os.path.join(binaries, "lab"), "test-client", *flags], capture_output=True, text=True)
+    return client.returncode, (client.stdout + client.stderr).strip(), (time.monotonic() - began) * 1000
+
+
+def first_address_is_a_black_hole(table, replicas):
+    """The client makes one connection, to whichever address answers first (RFC 8305)."""
+    replicas.start(3)
+    black_hole = running("lab", "peer", "vanish", "--listen", f"{address(2)}:{replicas.port}")
+    replicas.stack.enter_context(black_hole)
+    name_has(2, 3)
+    code, told, ms = test_client("echo", "hello", "--service-a", replicas.target)
+    table.row("–", "echo, the first of two addresses does not answer", "OK within 1 s", told, code == 0 and ms < 1000, ms)
+    load = ["load", "--target", "echo", "--requests", "100", "--warmup", "0s", "--fail-if", "errors>0"]
+    code, told, ms = test_client(*load, "--service-a", replicas.target)
+    table.row("–", "load, the same", "100 OK within 1 s", told.splitlines()[3], code == 0 and ms < 1000, ms)
+    name_has(2)
+    code, told, ms = test_client("echo", "hello", "--service-a", replicas.target, "--timeout", "1s")
+    connecting = "within the deadline (connect timeout)" in told
+    table.row("–", "echo, there is no other", "68, while connecting, 1 s", told, code == 68 and connecting, ms)
+
+
+def nobody_answers_for_the_name(table):
+    """A name server takes each question and answers none: B ends as soon as ever."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.99", 53))
+        silent.settimeout(10)
+        with open("/etc/resolv.conf", "w") as resolv, open("/etc/nsswitch.conf", "w") as nsswitch:
+            resolv.write("nameserver 127.0.0.99\noptions timeout:20 attempts:3\n")
+            nsswitch.write("hosts: dns\n")
+        with service_b("http://hangs.test:1", workers=2) as b, caller(b.address) as client:
+            silent.recv(1024)
+            failed_with = failed("SERVICE_A_UNRESOLVED", "name not found")
+            table.check("11", "a look-up has no end", failed_with, client.ask(), 0, 1000)
+            # Over a few of B's tries.
+            within(3, lambda: False)
+            threads = resolvers(b.popen.pid)
+            table.row("11", "3 s later", "one thread waits for it", f"{threads}", threads == 1, 3000)
+            began = time.monotonic()
+            b.terminate()
+            code = b.exit_code(60)
+            ms = (time.monotonic() - began) * 1000
+            table.row("–", "SIGTERM meanwhile", "exit 0 within 250 ms", f"exit {code}", code == 0 and ms <= 250 + EPSILON_MS, ms)
+
+
+def resolvers(pid):
+    """Threads of that name."""
+    names = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/comm") as comm:
+            names.append(comm.read().strip())
+    return names.count("resolver")
 
 
 if __name__ == "__main__":

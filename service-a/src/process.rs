@@ -1,16 +1,16 @@
 //! A as a process: its flags, and how it runs.
 
-use std::{ffi::OsString, net::SocketAddr, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode};
 
-use service_runtime::{Shutdown, cli};
+use service_runtime::{Address, Shutdown, cli};
 
 /// Service A: echoes what it is sent, over gRPC and as JSON over HTTP.
 #[derive(Debug, clap::Parser)]
 #[command(name = "service-a", version)]
 struct Args {
-    /// Where to listen, for gRPC and for JSON over HTTP; port 0 takes a free one
+    /// Where to listen, for gRPC and for JSON over HTTP: an address, whose port 0 takes a free one, or unix:/run/a.sock
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = cli::address, help_heading = "Listen")]
-    listen: SocketAddr,
+    listen: Address,
     #[command(flatten)]
     server: cli::ServerFlags,
 }

@@ -1,16 +1,16 @@
 //! B as a process: its flags, and how it runs.
 
-use std::{ffi::OsString, net::SocketAddr, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode};
 
-use service_runtime::{Shutdown, cli, client::Upstream};
+use service_runtime::{Address, Shutdown, cli, client::Upstream};
 
 /// Service B: calls service A, and answers by the book whatever happens to it.
 #[derive(Debug, clap::Parser)]
 #[command(name = "service-b", version)]
 struct Args {
-    /// Where to listen, for gRPC and for JSON over HTTP; port 0 takes a free one
+    /// Where to listen, for gRPC and for JSON over HTTP: an address, whose port 0 takes a free one, or unix:/run/b.sock
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081", value_parser = cli::address, help_heading = "Listen")]
-    listen: SocketAddr,
+    listen: Address,
     #[command(flatten)]
     service_a: cli::UpstreamFlags,
     #[command(flatten)]

@@ -63,12 +63,18 @@ fn says_what_would_be_right_on_the_command_line() {
     refuses(
         &["--listen", "8081"],
         2,
-        "invalid value '8081' for '--listen <ADDRESS>': expected an address and a port such as 127.0.0.1:8080",
+        "invalid value '8081' for '--listen <ADDRESS>': expected an address and a port such as 127.0.0.1:8080, or unix:/run/a.sock",
     );
-    for url in ["nonsense", "ftp://127.0.0.1:8080", "http://127.0.0.1", "http://127.0.0.1:8080/echo"] {
-        let sentence = format!(
-            "invalid value '{url}' for '--service-a <URL>': expected one address such as http://127.0.0.1:8080"
-        );
+    let one = "expected one address such as http://127.0.0.1:8080, dns:///host:8080 or unix:/run/a.sock";
+    for (url, right) in [
+        ("nonsense", one),
+        ("ftp://127.0.0.1:8080", one),
+        ("http://127.0.0.1", one),
+        ("http://127.0.0.1:8080/echo", one),
+        ("https://127.0.0.1:8080", "expected http:// and not https://: there is no TLS yet"),
+        ("ipv4:name:80", "expected an address after ipv4:, such as ipv4:127.0.0.1:8080; a name is dns:///host:8080"),
+    ] {
+        let sentence = format!("invalid value '{url}' for '--service-a <URL>': {right}");
         refuses(&["--service-a", url], 2, &sentence);
     }
     let sentence =

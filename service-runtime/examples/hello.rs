@@ -6,10 +6,10 @@
 #[path = "generated/hello.rs"]
 mod hello;
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::process::ExitCode;
 
 use hello::{DESCRIPTORS, HelloReply, HelloRequest, greeter_server};
-use service_runtime::{Identity, Server, Services, Shutdown, cli, json::Route};
+use service_runtime::{Address, Identity, Server, Services, Shutdown, cli, json::Route};
 use tonic::{Request, Response, Status};
 
 struct Greeter;
@@ -29,7 +29,7 @@ impl greeter_server::Greeter for Greeter {
 struct Args {
     /// Where to listen
     #[arg(long, default_value = "127.0.0.1:8090", value_parser = cli::address)]
-    listen: SocketAddr,
+    listen: Address,
     #[command(flatten)]
     server: cli::ServerFlags,
 }

@@ -5,7 +5,7 @@
 #[path = "generated/interop.rs"]
 mod interop;
 
-use std::{net::SocketAddr, pin::Pin, process::ExitCode, time::Duration};
+use std::{pin::Pin, process::ExitCode, time::Duration};
 
 use futures_util::{Stream, StreamExt as _, future::BoxFuture, stream};
 use http::HeaderName;
@@ -15,7 +15,7 @@ use interop::{
     StreamingInputCallRequest, StreamingInputCallResponse, StreamingOutputCallRequest, StreamingOutputCallResponse,
     test_service_server::{TestService, TestServiceServer},
 };
-use service_runtime::{Identity, Server, Services, Shutdown, cli};
+use service_runtime::{Address, Identity, Server, Services, Shutdown, cli};
 use tokio::time::sleep;
 use tonic::{Code, Request, Response, Status, Streaming, body::Body, codec::CompressionEncoding};
 use tower::{Layer, Service};
@@ -159,7 +159,7 @@ where
 struct Args {
     /// Where to listen
     #[arg(long, default_value = "127.0.0.1:8092", value_parser = cli::address)]
-    listen: SocketAddr,
+    listen: Address,
     #[command(flatten)]
     server: cli::ServerFlags,
 }

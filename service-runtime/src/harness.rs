@@ -1,7 +1,6 @@
 //! What the simulation and the fuzzers of this repository need of the insides; for nothing else, and without a promise.
 
 use std::{
-    net::SocketAddr,
     sync::{Arc, Mutex, atomic::Ordering},
     time::Duration,
 };
@@ -77,13 +76,13 @@ pub struct Simulated {
 
 /// A call to the peer of `identity`, which is reached by `dial` and has one replica. Needs a Tokio runtime.
 pub fn upstream_over(dial: impl Dial, identity: Identity, how: Simulated) -> WorkerUpstream {
-    let address: SocketAddr = ([127, 0, 0, 1], 1).into();
     let peer = identity.behind().expect("it calls a peer").clone();
     let target = format!("{}:1", peer.name()).parse().expect("a name and a port");
-    let endpoint = Endpoint { target, address };
+    let endpoint = Endpoint { target, address: ([127, 0, 0, 1], 1).into() };
     let longest = Duration::from_secs(1);
     let config = ReplicaConfig {
         peer: peer.clone(),
+        dialer: Arc::new(dial),
         connect_timeout: how.connect_timeout,
         max_backoff: longest,
         log: Arc::default(),
@@ -98,7 +97,7 @@ pub fn upstream_over(dial: impl Dial, identity: Identity, how: Simulated) -> Wor
         cap: how.cap,
         max_message: 64 * 1024,
         retry_attempts: how.retry_attempts,
-        balancer: Balancer::of(config, [(dial, endpoint, backoff)]),
+        balancer: Balancer::of(config, [(endpoint, backoff)]),
         budget: Arc::default(),
         random: Mutex::new(StdRng::seed_from_u64(how.seed)),
     }

@@ -10,7 +10,7 @@
 //! - 2 [`origin`]: which hop decided a status, in its details; [`context`]: what the layers and the handler of one call share;
 //!   [`telemetry`]: the log
 //! - 1 [`status`]: causes → codes → HTTP, the contract as tables
-//! - 0 [`identity`], [`deadline`], [`shutdown`], [`process`], `methods`, `grpc` (framing), `frames` (HTTP/2's), `generated`;
+//! - 0 [`Address`], [`identity`], [`deadline`], [`shutdown`], [`process`], `methods`, `grpc` (framing), `frames` (HTTP/2's), `generated`;
 //!   below them `fields`: headers that come more than once
 
 #![cfg_attr(
@@ -40,6 +40,7 @@ pub mod layers;
 #[cfg(feature = "server")]
 pub mod server;
 
+mod address;
 mod fields;
 mod frames;
 mod grpc;
@@ -52,6 +53,7 @@ mod generated;
 #[cfg(feature = "server")]
 mod methods;
 
+pub use address::Address;
 pub use identity::{Identity, Peer};
 pub use shutdown::Shutdown;
 

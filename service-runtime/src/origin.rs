@@ -1,7 +1,7 @@
 //! The origin of a status: which hop decided it, and why. It travels as `google.rpc.ErrorInfo` in
 //! `grpc-status-details-bin`, so that every client that knows gRPC's rich errors can read it.
 
-use std::{borrow::Cow, collections::HashMap, net::SocketAddr, time::Duration};
+use std::{borrow::Cow, collections::HashMap, time::Duration};
 
 use http::{HeaderName, HeaderValue};
 use prost::Message as _;
@@ -10,6 +10,7 @@ use tonic::{Code, Status, metadata::MetadataMap};
 use tonic_types::{ErrorDetails, StatusExt, pb};
 
 use crate::{
+    address::Address,
     deadline::millis,
     identity::{Identity, Peer},
     status::{Cause, Refusal, Row, code_name},
@@ -50,7 +51,7 @@ pub struct Origin {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Blame {
     /// Its address; `None` where none was ready.
-    pub replica: Option<SocketAddr>,
+    pub replica: Option<Address>,
     /// Its name, where it answered.
     pub instance: Option<String>,
 }

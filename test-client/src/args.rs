@@ -50,11 +50,11 @@ pub enum Command {
 /// Where the call goes, and how.
 #[derive(Debug, clap::Args)]
 pub struct CallFlags {
-    /// Where A listens
+    /// Where A listens: http://host:8080, dns:///host:8080 or unix:/run/a.sock
     #[arg(long, global = true, value_name = "URL", default_value = "http://127.0.0.1:8080")]
     pub service_a: Target,
 
-    /// Where B listens
+    /// Where B listens, in the same ways
     #[arg(long, global = true, value_name = "URL", default_value = "http://127.0.0.1:8081")]
     pub service_b: Target,
 
@@ -144,6 +144,6 @@ impl Args {
 }
 
 fn authority(text: &str) -> Result<Target, String> {
-    let target = if text.contains('/') { None } else { text.parse().ok() };
+    let target = text.parse().ok().filter(|target: &Target| target.authority() == text);
     target.ok_or_else(|| "expected a host and a port such as echo.example:8080".into())
 }

@@ -1,6 +1,6 @@
 //! One call: connect, send, wait. All of it sits within one deadline, that of the `grpc-timeout` that goes out.
 
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
 use clap::Subcommand;
 use echo_proto::{
@@ -10,7 +10,7 @@ use echo_proto::{
 use http::HeaderMap;
 use serde_json::{Value, json};
 use service_runtime::{
-    client::{Backoff, Checked, connection::Connection},
+    client::{Backoff, Checked, Sockets, SystemResolver, connection::Connection, dial_any},
     context::served_by,
     deadline::{self, Deadline},
     status::Cause,
@@ -123,27 +123,37 @@ pub async fn make(call: &Single, options: &CallOptions) -> Outcome {
     // A `grpc-timeout` given by hand also says how long to wait; one that cannot be read goes out as it is.
     let given = Deadline::read(&metadata).ok().flatten();
     let deadline = given.unwrap_or_else(|| Deadline::after(options.timeout));
-    let mut never_ready = None;
-    let exchange = exchange(call, options, Outgoing { metadata, deadline, sent: &mut sent }, &mut never_ready);
+    let waits = Cell::new(Waits::ToConnect(None));
+    let exchange = exchange(call, options, Outgoing { metadata, deadline, sent: &mut sent }, &waits);
     let result = match deadline::keep(Some(deadline), exchange).await {
         Ok(result) => result,
         Err(deadline::Passed) if deadline.timeout().is_zero() => Err(Failure::too_late()),
-        Err(deadline::Passed) if never_ready.is_some() => Err(Failure::never_ready(never_ready, &options.called)),
-        Err(deadline::Passed) => Err(Failure::own(Cause::Deadline, &options.called)),
+        Err(deadline::Passed) => Err(match waits.get() {
+            Waits::ToConnect(last) => Failure::never_connected(last, &options.called),
+            Waits::ForAnAnswer => Failure::own(Cause::Deadline, &options.called),
+        }),
     };
     Outcome { result, sent, latency: started.elapsed(), timeout: deadline.timeout() }
 }
 
-/// `never_ready` says why the last try to connect failed, while there is no connection yet.
+/// What a call waits for.
+#[derive(Clone, Copy)]
+enum Waits {
+    /// There is no connection yet; why the last try failed, where one has.
+    ToConnect(Option<Cause>),
+    /// Somebody has taken the connection.
+    ForAnAnswer,
+}
+
 async fn exchange(
     call: &Single,
     options: &CallOptions,
     out: Outgoing<'_>,
-    never_ready: &mut Option<Cause>,
+    waits: &Cell<Waits>,
 ) -> Result<Answer, Failure> {
     let connected = match options.wait_for_ready {
-        false => connect(options).await,
-        true => Ok(connected(options, never_ready).await),
+        false => connect(options, || waits.set(Waits::ForAnAnswer)).await,
+        true => Ok(connected(options, waits).await),
     };
     let connection = connected.map_err(|cause| Failure::own(cause, &options.called))?;
     let answer = send(call, connection.channel(MAX_MESSAGE), out).await;
@@ -151,23 +161,21 @@ async fn exchange(
 }
 
 /// Tries until there is a connection (gRPC's "wait for ready"); the deadline ends it.
-async fn connected(options: &CallOptions, never_ready: &mut Option<Cause>) -> Connection {
+async fn connected(options: &CallOptions, waits: &Cell<Waits>) -> Connection {
     let mut backoff = Backoff::default();
     loop {
-        match connect(options).await {
-            Ok(connection) => {
-                *never_ready = None;
-                return connection;
-            }
-            Err(cause) => *never_ready = Some(cause),
+        match connect(options, || waits.set(Waits::ForAnAnswer)).await {
+            Ok(connection) => return connection,
+            Err(cause) => waits.set(Waits::ToConnect(Some(cause))),
         }
         sleep(backoff.next_pause()).await;
     }
 }
 
-/// One try to connect.
-pub async fn connect(options: &CallOptions) -> Result<Connection, Cause> {
-    Connection::open(&options.called.target, &options.authority, CONNECT_TIMEOUT).await
+/// One try to connect, to whichever address of the target answers first; `dialled` is called once one has.
+pub async fn connect(options: &CallOptions, dialled: impl FnOnce()) -> Result<Connection, Cause> {
+    let dial = async { dial_any(&options.called.target, &SystemResolver, &Sockets).await.inspect(|_| dialled()) };
+    Connection::open(dial, &options.authority, CONNECT_TIMEOUT).await
 }
 
 async fn send(call: &Single, channel: Checked, out: Outgoing<'_>) -> Result<Answer, Status> {

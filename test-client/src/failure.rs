@@ -46,10 +46,10 @@ impl Failure {
         Self::by_client(cause.code(), sentence(cause, called), details)
     }
 
-    /// The call waited until there was a connection, in vain; `last` says why the last try failed.
-    pub fn never_ready(last: Option<Cause>, called: &Called) -> Self {
+    /// The deadline passed while there was no connection yet; `last` says why the last try failed, where one has.
+    pub fn never_connected(last: Option<Cause>, called: &Called) -> Self {
         let Called { name, target } = called;
-        let details = last.and_then(|cause| cause.details());
+        let details = last.unwrap_or(Cause::Unreachable("connect timeout")).details();
         Self::by_client(Code::DeadlineExceeded, format!("cannot reach {name} at {target} within the deadline"), details)
     }
 

@@ -29,7 +29,7 @@ const NOT_SERVING: u8 = 4;
 ///
 /// Exit codes: 0 for OK, or when everything expected came; 64 and the gRPC code on failure; 1 when something else than
 /// expected came; 4 for a service that is not serving; 2 for a wrong command line. Of `load`: 0, 1 where a `--fail-if`
-/// holds, 2.
+/// holds, 64 and the code where no call found a connection, 2.
 pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Args = match cli::parse("ECHO_CLIENT", argv) {
         Ok(args) => args,

@@ -8,7 +8,6 @@ use std::{
 
 use anyhow::Context as _;
 use hostile_peer::{Behavior, Event, EventKind, Peer, groups};
-use service_runtime::cli;
 
 use crate::{
     listing::{self, where_to_look},
@@ -35,7 +34,8 @@ pub struct Args {
 
 /// An address on this machine. Errors: it is another's; one sentence.
 pub(crate) fn loopback(text: &str) -> Result<SocketAddr, String> {
-    let address = cli::address(text)?;
+    let wrong = |_| "expected an address and a port such as 127.0.0.1:8080".to_owned();
+    let address: SocketAddr = text.parse().map_err(wrong)?;
     let local = || format!("expected a loopback address such as 127.0.0.1:{}: it is a test tool", address.port());
     if address.ip().is_loopback() { Ok(address) } else { Err(local()) }
 }

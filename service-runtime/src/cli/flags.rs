@@ -50,12 +50,11 @@ pub use server::ServerFlags;
 
 #[cfg(feature = "server")]
 mod server {
-    use std::net::{SocketAddr, TcpListener};
-
     use super::*;
     use crate::{
+        address::Address,
         layers::{Behaviors, FaultConfig},
-        server::{ServerConfig, bind, instance_name},
+        server::{Listen, ServerConfig, bind, instance_name},
     };
 
     /// The limits of a server, and who it says it is.
@@ -117,8 +116,8 @@ mod server {
     }
 
     impl ServerFlags {
-        /// Takes the port. Errors: one sentence that says what to do.
-        pub fn bind(&self, address: SocketAddr) -> anyhow::Result<TcpListener> {
+        /// Takes the port, or the file of a Unix socket. Errors: one sentence that says what to do.
+        pub fn bind(&self, address: Address) -> anyhow::Result<Listen> {
             bind(address, self.reuse_port)
         }
     }
@@ -157,7 +156,8 @@ mod client {
     #[derive(Clone, Debug, clap::Args)]
     #[command(next_help_heading = "Call to the peer")]
     pub struct UpstreamFlags {
-        /// Where the peer listens; more than one, comma separated, and every address of a name are its replicas
+        /// Where the peer listens: http://host:8080, dns:///host:8080 or unix:/run/a.sock; more than one, comma separated, and every
+        /// address of a name are its replicas
         #[arg(long = "peer", value_name = "URL", default_value = "http://127.0.0.1:8080", value_delimiter = ',')]
         pub targets: Vec<Target>,
 
@@ -165,7 +165,8 @@ mod client {
         #[arg(long = "peer-timeout", value_name = "DURATION", default_value = "2s", value_parser = cli::positive_duration)]
         pub timeout: Duration,
 
-        /// The cap on connecting to the peer; best below --peer-timeout
+        /// The cap on connecting to the peer, and on looking its name up; where --peer-timeout is shorter, a call ends by that,
+        /// and the try goes on
         #[arg(long = "peer-connect-timeout", value_name = "DURATION", default_value = "1s", value_parser = cli::positive_duration)]
         pub connect_timeout: Duration,
 

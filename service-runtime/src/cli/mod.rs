@@ -2,11 +2,12 @@
 
 mod flags;
 
-use std::{ffi::OsString, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{ffi::OsString, process::ExitCode, time::Duration};
 
 use clap::{ArgAction, Args as _, Command, FromArgMatches as _, builder::FalseyValueParser, error::ErrorKind};
 
 use crate::{
+    address::Address,
     identity::{Identity, Peer},
     process,
     shutdown::Shutdown,
@@ -159,9 +160,9 @@ pub fn positive_duration(text: &str) -> Result<Duration, String> {
     })
 }
 
-/// An address to listen on, for clap.
-pub fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "expected an address and a port such as 127.0.0.1:8080".into())
+/// An address to listen on, for clap: `127.0.0.1:8080` or `unix:/run/a.sock`.
+pub fn address(text: &str) -> Result<Address, String> {
+    text.parse()
 }
 
 /// A size in bytes such as `64KiB`, at most 4 GiB less one, for clap.

@@ -1,6 +1,6 @@
 //! A replica for a call: now, or as soon as one is ready. Keeps the set of them up to date meanwhile.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use tokio::task::AbortHandle;
 
@@ -11,7 +11,7 @@ use super::{
     resolver::Resolver,
     subchannel::Failure,
 };
-use crate::status::Cause;
+use crate::{address::Address, status::Cause};
 
 /// The replicas of a peer as one worker sees them. Dropped, it stops connecting and looking up.
 pub(crate) struct Balancer {
@@ -28,19 +28,16 @@ impl Balancer {
         Balancer { replicas, task }
     }
 
-    /// Replicas that are there from the start to the end, each reached in its own way.
+    /// Replicas that are there from the start to the end.
     #[cfg(any(test, feature = "harness"))]
-    pub fn of<D: super::Dial>(
-        config: ReplicaConfig,
-        replicas: impl IntoIterator<Item = (D, super::Endpoint, super::Backoff)>,
-    ) -> Self {
+    pub fn of(config: ReplicaConfig, replicas: impl IntoIterator<Item = (super::Endpoint, super::Backoff)>) -> Self {
         let all = Replicas::fixed(config, replicas);
         Balancer { replicas: Arc::new(all), task: tokio::spawn(async {}).abort_handle() }
     }
 
     /// A replica for one attempt: now, or as soon as a first try to connect has ended well. Others than those to `avoid` are
     /// preferred. Errors: why none is ready.
-    pub async fn pick(&self, avoid: &[SocketAddr]) -> Result<(Arc<Replica>, Connection), Failure> {
+    pub async fn pick(&self, avoid: &[Address]) -> Result<(Arc<Replica>, Connection), Failure> {
         let mut changed = self.replicas.changed.subscribe();
         loop {
             match self.replicas.choose(avoid) {

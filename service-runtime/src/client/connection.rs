@@ -17,7 +17,7 @@ use tokio::{
 };
 use tonic::transport::{Channel, Endpoint};
 
-use super::{Checked, Dial, Target};
+use super::{ByteStream, Checked, Target};
 use crate::{
     frames::{Frames, GOAWAY, Head, SETTINGS, Step},
     status::Cause,
@@ -59,9 +59,13 @@ enum Life {
 }
 
 impl Connection {
-    /// Connects within `patience`: the byte stream, preface and SETTINGS. Calls name `authority`.
-    pub async fn open(dial: &impl Dial, authority: &Target, patience: Duration) -> Result<Self, Cause> {
-        let opened = timeout(patience, async { Self::over(dial.dial().await?, authority).await }).await;
+    /// Connects within `patience`: the byte stream that `dialled` makes, preface and SETTINGS. Calls name `authority`.
+    pub async fn open<IO: ByteStream>(
+        dialled: impl Future<Output = Result<IO, Cause>>,
+        authority: &Target,
+        patience: Duration,
+    ) -> Result<Self, Cause> {
+        let opened = timeout(patience, async { Self::over(dialled.await?, authority).await }).await;
         opened.unwrap_or(Err(Cause::Unreachable("connect timeout")))
     }
 

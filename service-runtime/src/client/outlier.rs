@@ -4,7 +4,6 @@
 
 use std::{
     collections::HashMap,
-    net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU32, AtomicU64, Ordering},
@@ -15,6 +14,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::window::{Counts, Window};
+use crate::address::Address;
 
 /// A replica is ejected after this number of failures in a row, or where over half of its calls in ten seconds failed and there were
 /// at least `ENOUGH_CALLS`.
@@ -26,7 +26,7 @@ const LONGEST: Duration = Duration::from_secs(300);
 
 /// Every replica that this process calls.
 #[derive(Debug, Default)]
-pub(crate) struct Outliers(Mutex<HashMap<SocketAddr, Weak<Outlier>>>);
+pub(crate) struct Outliers(Mutex<HashMap<Address, Weak<Outlier>>>);
 
 /// How one replica does.
 #[derive(Debug)]
@@ -53,12 +53,12 @@ impl Default for Outlier {
 
 impl Outliers {
     /// The record of the replica there, shared by all workers.
-    pub fn of(&self, address: SocketAddr) -> Arc<Outlier> {
+    pub fn of(&self, address: &Address) -> Arc<Outlier> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, outlier| outlier.strong_count() > 0);
-        all.get(&address).and_then(Weak::upgrade).unwrap_or_else(|| {
+        all.get(address).and_then(Weak::upgrade).unwrap_or_else(|| {
             let outlier = Arc::default();
-            all.insert(address, Arc::downgrade(&outlier));
+            all.insert(address.clone(), Arc::downgrade(&outlier));
             outlier
         })
     }
@@ -127,7 +127,7 @@ mod tests {
 
     fn replicas(count: u16) -> (Outliers, Vec<Arc<Outlier>>) {
         let outliers = Outliers::default();
-        let replicas = (1..=count).map(|port| outliers.of(([127, 0, 0, 1], port).into())).collect();
+        let replicas = (1..=count).map(|port| outliers.of(&([127, 0, 0, 1], port).into())).collect();
         (outliers, replicas)
     }
 

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    net::SocketAddr,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -10,14 +9,14 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::Endpoint;
-use crate::{deadline::millis, identity::Peer, status::Cause};
+use crate::{address::Address, deadline::millis, identity::Peer, status::Cause};
 
 /// The most addresses that are remembered besides those that are connected: names may change theirs all day.
 const REMEMBERED: usize = 4096;
 
 /// What has been said of the replicas of one peer.
 #[derive(Debug, Default)]
-pub(crate) struct PeerLog(Mutex<HashMap<SocketAddr, ReplicaLog>>);
+pub(crate) struct PeerLog(Mutex<HashMap<Address, ReplicaLog>>);
 
 #[derive(Debug)]
 struct ReplicaLog {
@@ -31,7 +30,7 @@ struct ReplicaLog {
 /// A worker that is connected, until it is dropped.
 pub(crate) struct Ready<'a> {
     log: &'a PeerLog,
-    address: SocketAddr,
+    address: Address,
 }
 
 impl PeerLog {
@@ -39,12 +38,12 @@ impl PeerLog {
     pub fn ready(&self, peer: &Peer, endpoint: &Endpoint) -> Ready<'_> {
         let mut all = self.all();
         forget_some(&mut all);
-        let replica = all.entry(endpoint.address).or_insert_with(ReplicaLog::new);
+        let replica = all.entry(endpoint.address.clone()).or_insert_with(ReplicaLog::new);
         replica.ready += 1;
         if let Some(after_ms) = replica.changed(true) {
             info!(peer = peer.name(), state = "ready", after_ms, url = %endpoint);
         }
-        Ready { log: self, address: endpoint.address }
+        Ready { log: self, address: endpoint.address.clone() }
     }
 
     /// A worker could not connect.
@@ -52,7 +51,7 @@ impl PeerLog {
         let mut all = self.all();
         forget_some(&mut all);
         let is_first = all.values().all(|replica| replica.said.is_none());
-        let replica = all.entry(endpoint.address).or_insert_with(ReplicaLog::new);
+        let replica = all.entry(endpoint.address.clone()).or_insert_with(ReplicaLog::new);
         if replica.ready > 0 {
             return;
         }
@@ -66,12 +65,12 @@ impl PeerLog {
         }
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<SocketAddr, ReplicaLog>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<Address, ReplicaLog>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn forget_some(all: &mut HashMap<SocketAddr, ReplicaLog>) {
+fn forget_some(all: &mut HashMap<Address, ReplicaLog>) {
     if all.len() >= REMEMBERED {
         all.retain(|_, replica| replica.ready > 0);
     }

@@ -1,6 +1,6 @@
 //! How far a call has come, and how its attempts failed.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
@@ -11,6 +11,7 @@ use super::{
     subchannel::Failure,
 };
 use crate::{
+    address::Address,
     context,
     deadline::{Deadline, SetBy},
     origin::Blame,
@@ -34,9 +35,9 @@ pub(crate) struct Progress {
     /// How the last attempt that went out failed.
     pub last: Option<Last>,
     /// Who has failed this call.
-    pub tried: Vec<SocketAddr>,
+    pub tried: Vec<Address>,
     /// Who has, or had, the last attempt.
-    pub replica: Option<SocketAddr>,
+    pub replica: Option<Address>,
     /// Where that is, for the log.
     pub url: Option<Arc<str>>,
 }
@@ -50,7 +51,7 @@ impl Progress {
     pub fn sent(&mut self, replica: &Replica) {
         self.sent += 1;
         self.sending = true;
-        self.replica = Some(replica.endpoint.address);
+        self.replica = Some(replica.endpoint.address.clone());
         self.url = Some(replica.url.clone());
     }
 
@@ -73,7 +74,7 @@ impl Progress {
     fn ended(&mut self, last: Last) {
         self.sending = false;
         self.last = Some(last);
-        self.tried.extend(self.replica);
+        self.tried.extend(self.replica.clone());
     }
 
     pub fn earlier(&mut self) -> Option<Failed> {
@@ -96,7 +97,7 @@ impl Progress {
     /// Which replica it was.
     pub fn blame(&self, served_by: Option<&HeaderValue>) -> Blame {
         let instance = served_by.and_then(|by| by.to_str().ok()?.split(", ").next()?.split_once('/'));
-        Blame { replica: self.replica, instance: instance.map(|(_, instance)| instance.to_owned()) }
+        Blame { replica: self.replica.clone(), instance: instance.map(|(_, instance)| instance.to_owned()) }
     }
 }
 

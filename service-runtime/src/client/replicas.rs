@@ -5,7 +5,6 @@
 //! this very call the next attempt only where there is no other.
 
 use std::{
-    net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -24,7 +23,7 @@ use super::{
     subchannel::{Connect, Failure, State, Subchannel},
     subset::Subset,
 };
-use crate::identity::Peer;
+use crate::{address::Address, identity::Peer};
 
 /// The replicas that there are, now.
 pub(crate) struct Replicas {
@@ -41,6 +40,7 @@ pub(crate) struct Replicas {
 /// What all replicas of a peer are made with.
 pub(crate) struct ReplicaConfig {
     pub peer: Peer,
+    pub dialer: Arc<dyn Dial>,
     /// For the byte stream, preface and SETTINGS together.
     pub connect_timeout: Duration,
     pub max_backoff: Duration,
@@ -71,23 +71,23 @@ impl Replicas {
         }
     }
 
-    /// Replicas that are there from the start to the end, each reached in its own way.
+    /// Replicas that are there from the start to the end.
     #[cfg(any(test, feature = "harness"))]
-    pub fn fixed<D: Dial>(config: ReplicaConfig, replicas: impl IntoIterator<Item = (D, Endpoint, Backoff)>) -> Self {
+    pub fn fixed(config: ReplicaConfig, replicas: impl IntoIterator<Item = (Endpoint, Backoff)>) -> Self {
         let all = Replicas::new(config);
-        let made = replicas.into_iter().map(|(dial, endpoint, backoff)| Arc::new(all.make_by(dial, endpoint, backoff)));
+        let made = replicas.into_iter().map(|(endpoint, backoff)| Arc::new(all.make_with(endpoint, backoff)));
         *lock(&all.set) = made.collect();
         all
     }
 
     /// These are the addresses now. Replicas that stay keep their connections; calls in flight on others may finish.
     pub fn replace(&self, found: &[Endpoint], unresolved: Failure) {
-        let mut addresses: Vec<SocketAddr> = found.iter().map(|endpoint| endpoint.address).collect();
+        let mut addresses: Vec<Address> = found.iter().map(|endpoint| endpoint.address.clone()).collect();
         addresses.sort();
         addresses.dedup();
         let chosen = self.config.subset.choose(addresses);
         let old = self.set();
-        let replica = |address: &SocketAddr| {
+        let replica = |address: &Address| {
             let kept = old.iter().find(|replica| replica.endpoint.address == *address).cloned();
             let endpoint = || found.iter().find(|endpoint| endpoint.address == *address).cloned();
             kept.or_else(|| endpoint().map(|endpoint| Arc::new(self.make(endpoint))))
@@ -104,11 +104,11 @@ impl Replicas {
     }
 
     fn make(&self, endpoint: Endpoint) -> Replica {
-        self.make_by(endpoint.clone(), endpoint, Backoff::new(self.config.max_backoff))
+        self.make_with(endpoint, Backoff::new(self.config.max_backoff))
     }
 
-    pub fn make_by(&self, dial: impl Dial, endpoint: Endpoint, backoff: Backoff) -> Replica {
-        let ReplicaConfig { peer, connect_timeout, log, outliers, .. } = &self.config;
+    fn make_with(&self, endpoint: Endpoint, backoff: Backoff) -> Replica {
+        let ReplicaConfig { peer, dialer, connect_timeout, log, outliers, .. } = &self.config;
         let (changed, trouble) = (self.changed.clone(), self.trouble.clone());
         let on_change = move |state: &State| {
             changed.send_replace(());
@@ -117,8 +117,8 @@ impl Replicas {
             }
         };
         let connect = Connect { timeout: *connect_timeout, backoff };
-        let subchannel = Subchannel::new(dial, &endpoint, connect, log.clone(), peer.clone(), on_change);
-        let outlier = outliers.of(endpoint.address);
+        let subchannel = Subchannel::new(dialer.clone(), &endpoint, connect, log.clone(), peer.clone(), on_change);
+        let outlier = outliers.of(&endpoint.address);
         Replica {
             peer: peer.clone(),
             url: endpoint.to_string().into(),
@@ -134,7 +134,7 @@ impl Replicas {
         lock(&self.set).clone()
     }
 
-    pub fn choose(&self, avoid: &[SocketAddr]) -> Choice {
+    pub fn choose(&self, avoid: &[Address]) -> Choice {
         let set = self.set();
         let ready = |replica: &Replica| replica.subchannel.is_ready();
         let fresh = |replica: &Replica| !avoid.contains(&replica.endpoint.address);

@@ -13,6 +13,7 @@ use super::{
     Dial, Endpoint,
     backoff::{Backoff, FIRST_PAUSE},
     connection::Connection,
+    dial::dial,
     peer_log::PeerLog,
 };
 use crate::{identity::Peer, status::Cause};
@@ -62,9 +63,9 @@ impl Failure {
 }
 
 impl Subchannel {
-    /// Starts connecting by `dial`; `on_change` is called with every state but the first. Needs a Tokio runtime.
+    /// Starts connecting by `dialer`; `on_change` is called with every state but the first. Needs a Tokio runtime.
     pub fn new(
-        dial: impl Dial,
+        dialer: Arc<dyn Dial>,
         endpoint: &Endpoint,
         connect: Connect,
         log: Arc<PeerLog>,
@@ -78,7 +79,7 @@ impl Subchannel {
                 sender.send_replace(state);
                 on_change(&sender.borrow());
             };
-            keep_connected(dial, &endpoint, connect, set, &StateLog { log: &log, peer: &peer, endpoint: &endpoint })
+            keep_connected(dialer, &endpoint, connect, set, &StateLog { log: &log, peer: &peer, endpoint: &endpoint })
                 .await;
         });
         Subchannel { state, task: task.abort_handle() }
@@ -120,7 +121,7 @@ struct StateLog<'a> {
 }
 
 async fn keep_connected(
-    dial: impl Dial,
+    dialer: Arc<dyn Dial>,
     endpoint: &Endpoint,
     connect: Connect,
     set: impl Fn(State),
@@ -130,7 +131,7 @@ async fn keep_connected(
     // Once an outage: more of them would be a way around the backoff.
     let mut second_try = true;
     loop {
-        let cause = match Connection::open(&dial, &endpoint.target, timeout).await {
+        let cause = match Connection::open(dial(&*dialer, endpoint), &endpoint.target, timeout).await {
             Ok(connection) => {
                 if use_up(connection, &set, log).await >= LASTING {
                     backoff.reset();

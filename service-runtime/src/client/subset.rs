@@ -1,10 +1,9 @@
 //! Above some number of replicas a worker connects to a part of them only: connections stay linear in the workers. Always the
 //! same part, and together the workers cover all evenly (Site Reliability Engineering, ch. 20, "deterministic subsetting").
 
-use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    net::SocketAddr,
-};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::address::Address;
 
 /// Which part is this worker's.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +21,7 @@ impl Subset {
     }
 
     /// Leaves of `all`, sorted and without doubles, this worker's part.
-    pub fn choose(self, all: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    pub fn choose(self, all: Vec<Address>) -> Vec<Address> {
         if all.len() <= self.size {
             return all;
         }
@@ -50,7 +49,7 @@ mod tests {
 
     use super::*;
 
-    fn replicas(count: u16) -> Vec<SocketAddr> {
+    fn replicas(count: u16) -> Vec<Address> {
         (1..=count).map(|port| ([10, 0, 0, 1], port).into()).collect()
     }
 
@@ -77,7 +76,7 @@ mod tests {
         let (all, subset) = (replicas(1050), Subset::new(100, "b-1", 0));
         let part = subset.choose(all.clone());
         for gone in &all {
-            let left = all.iter().copied().filter(|replica| replica != gone).collect();
+            let left = all.iter().filter(|replica| *replica != gone).cloned().collect();
             let kept = subset.choose(left).iter().filter(|replica| part.contains(replica)).count();
             assert!(kept >= 99, "{kept} of 100 kept without {gone}");
         }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tonic::{Request, Response, Status};
 
 use super::{
-    Backoff, Checked, Target,
+    Backoff, Checked, Dial, Resolve, Sockets, SystemResolver, Target,
     balancer::Balancer,
     budget::RetryBudget,
     connection::Connection,
@@ -43,7 +43,8 @@ pub struct UpstreamConfig {
     pub targets: Vec<Target>,
     /// The cap on a whole call, whatever the caller's deadline is.
     pub timeout: Duration,
-    /// The cap on connecting.
+    /// The cap on a look-up, and on connecting. Where `timeout` is shorter, a call does not wait for either for longer than that, and
+    /// the try goes on without it.
     pub connect_timeout: Duration,
     /// The longest pause between two tries to connect.
     pub max_backoff: Duration,
@@ -72,10 +73,11 @@ impl UpstreamConfig {
 }
 
 /// A peer as a process sees it: what its workers share. Make one for each peer, and [`on`](Upstream::on) of it for each worker.
-#[derive(Debug)]
 pub struct Upstream {
     peer: Peer,
     config: UpstreamConfig,
+    resolver: Arc<dyn Resolve>,
+    dialer: Arc<dyn Dial>,
     log: Arc<PeerLog>,
     outliers: Arc<Outliers>,
     budget: Arc<RetryBudget>,
@@ -84,7 +86,19 @@ pub struct Upstream {
 impl Upstream {
     /// A peer that is not connected to yet.
     pub fn new(peer: Peer, config: UpstreamConfig) -> Self {
-        Upstream { peer, config, log: Arc::default(), outliers: Arc::default(), budget: Arc::default() }
+        let (resolver, dialer) = (Arc::new(SystemResolver), Arc::new(Sockets));
+        let (log, outliers, budget) = Default::default();
+        Upstream { peer, config, resolver, dialer, log, outliers, budget }
+    }
+
+    /// Looks names up by `resolver`, in place of the system's.
+    pub fn resolver(self, resolver: Arc<impl Resolve>) -> Self {
+        Upstream { resolver, ..self }
+    }
+
+    /// Connects by `dialer`, in place of TCP and Unix sockets.
+    pub fn dialer(self, dialer: Arc<impl Dial>) -> Self {
+        Upstream { dialer, ..self }
     }
 
     /// Starts to look up and to connect, and keeps connected until it is dropped. Call it in the factory of a server, with the
@@ -93,11 +107,13 @@ impl Upstream {
         let (config, place) = (&self.config, place.as_ref());
         let resolver = Resolver {
             targets: config.targets.clone(),
+            resolve: self.resolver.clone(),
             timeout: config.connect_timeout,
             backoff: Backoff::new(config.max_backoff),
         };
         let replicas = ReplicaConfig {
             peer: self.peer.clone(),
+            dialer: self.dialer.clone(),
             connect_timeout: config.connect_timeout,
             max_backoff: config.max_backoff,
             log: self.log.clone(),

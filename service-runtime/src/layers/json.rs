@@ -253,7 +253,8 @@ fn failure(route: Option<&Route>, status: &Status, headers: &mut HeaderMap) -> (
         headers.insert(ALLOW, HeaderValue::from_static(if route.is_some() { "GET, HEAD" } else { "POST" }));
     }
     if let Some(ms) = origin.retry_in_ms {
-        headers.insert(RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));
+        // The next try may be due this very moment; 0 would have every caller come back at once.
+        headers.insert(RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000).max(1)));
     }
     let own = route.and_then(|route| (route.failure)(&failure));
     (http, own.unwrap_or_else(|| json!({"error": failure.message, "code": code, "reason": origin.reason})))
@@ -268,7 +269,14 @@ fn forget_grpc(headers: &mut HeaderMap) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::{
+        identity::{Peer, service_b},
+        origin::{self, Facts},
+        status::Cause,
+    };
 
     fn query(text: &'static str) -> Result<String, Refusal> {
         let uri = Uri::builder().path_and_query(text).build().unwrap();
@@ -302,6 +310,18 @@ mod tests {
                 request.headers_mut().append(HOST, HeaderValue::from_static(host));
             }
             assert_eq!(has_wrong_host(&request), wrong, "{version:?} {hosts:?}");
+        }
+    }
+
+    #[test]
+    fn never_asks_to_be_tried_again_at_once() {
+        let peer = Peer::new("service-a");
+        for (ms, seconds) in [(0, "1"), (1, "1"), (1000, "1"), (1001, "2")] {
+            let facts = Facts { retry_in: Some(Duration::from_millis(ms)), ..Facts::default() };
+            let status = origin::failed(&service_b(), &peer, Cause::Unreachable("connection refused"), facts);
+            let mut headers = HeaderMap::new();
+            failure(None, &status, &mut headers);
+            assert_eq!(headers[RETRY_AFTER], seconds, "{ms} ms");
         }
     }
 

@@ -13,14 +13,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use socket2::{SockRef, TcpKeepalive};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    time::sleep,
-};
+use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::worker::Handle;
+use super::{
+    listener::{Listener, Stream},
+    worker::Handle,
+};
 
 /// Where nothing is left to take a connection with, trying again at once would only burn CPU: `accept` then leaves the
 /// connection where it is. The first pause is short, for where connections close as others come there is room a moment later;
@@ -28,14 +27,9 @@ use super::worker::Handle;
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// A connection that brings no byte for the first time is probed by TCP, then at the second, `PROBES` times at most. So a caller that vanished is found after 25 s, within the contract's 30, also over HTTP/1.1, which has no PING.
-const SILENT: Duration = Duration::from_secs(15);
-const PROBES_EVERY: Duration = Duration::from_secs(5);
-const PROBES: u32 = 2;
-
 /// The listener and the workers behind it.
 pub struct Acceptor<'a> {
-    pub listener: &'a TcpListener,
+    pub listener: &'a Listener,
     pub workers: &'a [Handle],
     pub max_connections: usize,
 }
@@ -49,7 +43,7 @@ impl Acceptor<'_> {
                 Some(accepted) => accepted,
                 None => {
                     shortage.ends();
-                    self.listener.accept().await.map(|(stream, _)| stream)
+                    self.listener.accept().await
                 }
             };
             match accepted {
@@ -75,39 +69,30 @@ impl Acceptor<'_> {
     }
 
     /// The next connection in the queue; `None` where the queue is empty.
-    async fn queued(&self) -> Option<io::Result<TcpStream>> {
+    async fn queued(&self) -> Option<io::Result<Stream>> {
         tokio::select! {
             biased;
-            accepted = self.listener.accept() => Some(accepted.map(|(stream, _)| stream)),
+            accepted = self.listener.accept() => Some(accepted),
             () = std::future::ready(()) => None,
         }
     }
 
-    async fn hand_over(&self, stream: TcpStream) {
+    async fn hand_over(&self, stream: Stream) {
         let open = |worker: &Handle| worker.open.load(Ordering::Relaxed);
         let all: usize = self.workers.iter().map(open).sum();
         // One over the limit is closed at once: it learns it now and not after a timeout.
         if all >= self.max_connections {
             return;
         }
-        set_up(&stream);
         let Some(worker) = self.workers.iter().min_by_key(|worker| open(worker)) else {
             return;
         };
-        let Ok(stream) = stream.into_std() else { return };
+        let Ok(stream) = stream.leave() else { return };
         worker.open.fetch_add(1, Ordering::Relaxed);
         if worker.connections.send(stream).await.is_err() {
             worker.open.fetch_sub(1, Ordering::Relaxed);
         }
     }
-}
-
-/// Without these a connection still works; a socket that refuses them has lost its peer already.
-fn set_up(stream: &TcpStream) {
-    // An answer is small and complete: waiting for more to send (Nagle) would cost 40 ms.
-    let _ = stream.set_nodelay(true);
-    let keepalive = TcpKeepalive::new().with_time(SILENT).with_interval(PROBES_EVERY).with_retries(PROBES);
-    let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
 }
 
 /// A time in which connections wait because nothing is left to take them with: one line when it begins, one when it is over.
@@ -149,21 +134,4 @@ fn is_about_one_connection(error: &io::Error) -> bool {
         error.kind(),
         Kind::ConnectionAborted | Kind::ConnectionReset | Kind::ConnectionRefused | Kind::Interrupted
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn finds_a_peer_that_vanished_within_thirty_seconds() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (peer, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
-        let (_peer, (stream, _)) = (peer.unwrap(), accepted.unwrap());
-        set_up(&stream);
-        let socket = SockRef::from(&stream);
-        assert!(socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
-        let (silent, every) = (socket.tcp_keepalive_time().unwrap(), socket.tcp_keepalive_interval().unwrap());
-        assert_eq!(silent + every * socket.tcp_keepalive_retries().unwrap(), Duration::from_secs(25));
-    }
 }

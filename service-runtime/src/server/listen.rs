@@ -1,12 +1,18 @@
 //! Where a server listens: an address, or a listener that somebody else has opened.
 
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow, bail};
 use socket2::{Domain, Socket, Type};
 
-/// Connections that wait to be accepted; one more has its connect repeated by its own system.
-const BACKLOG: i32 = 1024;
+use super::{
+    listener::Listener,
+    socket_file::{self, BACKLOG, SocketFile},
+};
+use crate::address::Address;
 
 /// An address to listen on, or a listener.
 #[derive(Debug)]
@@ -14,19 +20,26 @@ pub struct Listen(Source);
 
 #[derive(Debug)]
 enum Source {
-    Address(SocketAddr),
-    Std(std::net::TcpListener),
+    Address(Address),
+    Std(TcpListener),
     Tokio(tokio::net::TcpListener),
+    Unix(SocketFile),
 }
 
-impl From<SocketAddr> for Listen {
-    fn from(address: SocketAddr) -> Self {
+impl From<Address> for Listen {
+    fn from(address: Address) -> Self {
         Listen(Source::Address(address))
     }
 }
 
-impl From<std::net::TcpListener> for Listen {
-    fn from(listener: std::net::TcpListener) -> Self {
+impl From<SocketAddr> for Listen {
+    fn from(address: SocketAddr) -> Self {
+        Address::from(address).into()
+    }
+}
+
+impl From<TcpListener> for Listen {
+    fn from(listener: TcpListener) -> Self {
         Listen(Source::Std(listener))
     }
 }
@@ -38,34 +51,57 @@ impl From<tokio::net::TcpListener> for Listen {
 }
 
 impl Listen {
+    /// Where it listens, or is to listen. Errors: the system does not tell.
+    pub fn address(&self) -> io::Result<Address> {
+        Ok(match &self.0 {
+            Source::Address(address) => address.clone(),
+            Source::Std(listener) => listener.local_addr()?.into(),
+            Source::Tokio(listener) => listener.local_addr()?.into(),
+            Source::Unix(file) => file.address(),
+        })
+    }
+
     /// The listener, for the runtime that this is called in.
-    pub(super) fn open(self) -> anyhow::Result<tokio::net::TcpListener> {
-        let listener = match self.0 {
-            Source::Tokio(listener) => return Ok(listener),
-            Source::Address(address) => bind(address, false)?,
-            Source::Std(listener) => listener,
-        };
-        listener.set_nonblocking(true).context("the listener cannot be used")?;
-        tokio::net::TcpListener::from_std(listener).context("the listener cannot be used")
+    pub(super) fn open(self) -> anyhow::Result<Listener> {
+        const UNUSABLE: &str = "the listener cannot be used";
+        match self.0 {
+            Source::Address(address) => bind(address, false)?.open(),
+            Source::Tokio(listener) => Ok(Listener::Tcp(listener)),
+            Source::Std(listener) => {
+                listener.set_nonblocking(true).context(UNUSABLE)?;
+                Ok(Listener::Tcp(tokio::net::TcpListener::from_std(listener).context(UNUSABLE)?))
+            }
+            Source::Unix(file) => Listener::unix(file).context(UNUSABLE),
+        }
     }
 }
 
-/// Takes the port. With `reuse_port` another process may listen on it too, to replace this one without a gap.
+/// Takes the port, or the file of a Unix socket. With `reuse_port` another process may listen on the port too, to replace this one
+/// without a gap.
 ///
-/// Errors: one sentence that says what to do, such as `port 8080 is taken; try --listen 127.0.0.1:0`.
-pub fn bind(address: SocketAddr, reuse_port: bool) -> anyhow::Result<std::net::TcpListener> {
-    listen_on(address, reuse_port).map_err(|error| match error.kind() {
+/// A file that a dead process has left is replaced; it is removed when the server stops listening; who may connect is for the umask
+/// and its folder to say. Errors: one sentence that says what to do, such as `port 8080 is taken; try --listen 127.0.0.1:0`.
+pub fn bind(address: Address, reuse_port: bool) -> anyhow::Result<Listen> {
+    let address = match address {
+        Address::Tcp(address) => address,
+        Address::Unix(_) if reuse_port => {
+            bail!("a port can be shared, the file of {address} cannot: leave --reuse-port out")
+        }
+        Address::Unix(path) => return Ok(Listen(Source::Unix(socket_file::bind(path)?))),
+    };
+    let listener = listen_on(address, reuse_port).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => {
-            anyhow::anyhow!("port {} is taken; try --listen {}", address.port(), SocketAddr::new(address.ip(), 0))
+            anyhow!("port {} is taken; try --listen {}", address.port(), SocketAddr::new(address.ip(), 0))
         }
         io::ErrorKind::PermissionDenied => {
-            anyhow::anyhow!("port {} needs more rights than this process has; try one above 1023", address.port())
+            anyhow!("port {} needs more rights than this process has; try one above 1023", address.port())
         }
-        _ => anyhow::anyhow!("cannot listen on {address}: {error}; try --listen 127.0.0.1:0"),
-    })
+        _ => anyhow!("cannot listen on {address}: {error}; try --listen 127.0.0.1:0"),
+    });
+    Ok(listener?.into())
 }
 
-fn listen_on(address: SocketAddr, reuse_port: bool) -> io::Result<std::net::TcpListener> {
+fn listen_on(address: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     // A restarted service must not wait until the last connections of its predecessor are forgotten.
     socket.set_reuse_address(true)?;

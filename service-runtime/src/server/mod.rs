@@ -10,9 +10,11 @@ mod flood;
 mod health;
 mod io;
 mod listen;
+mod listener;
 mod reflection;
 mod services;
 pub(crate) mod shared;
+mod socket_file;
 pub(crate) mod stack;
 pub(crate) mod wire;
 pub(crate) mod worker;
@@ -24,7 +26,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use tokio::{net::TcpListener, sync::watch, time::timeout};
+use tokio::{sync::watch, time::timeout};
 use tower::layer::util::Stack;
 use tracing::{info, warn};
 
@@ -38,6 +40,7 @@ use crate::{
     telemetry::ANNOUNCE,
 };
 use accept::Acceptor;
+use listener::Listener;
 use shared::Shared;
 
 pub use config::ServerConfig;
@@ -166,7 +169,7 @@ impl<A: Around> Server<A> {
 /// A server that has its port.
 struct Process<A> {
     shared: Arc<Shared<A>>,
-    listener: TcpListener,
+    listener: Listener,
 }
 
 impl<A: Around> Process<A> {
@@ -174,9 +177,9 @@ impl<A: Around> Process<A> {
         let (shared, phase) = server.shared()?;
         let shared = Arc::new(shared);
         let listener = listen.open()?;
-        let address = listener.local_addr().context("the listener has no address")?;
+        let address = listener.address().context("the listener has no address")?;
         // The first line of the log: before the workers have anything to say.
-        info!(target: ANNOUNCE, listening = %format_args!("http://{address}"));
+        info!(target: ANNOUNCE, listening = address.url());
         if shared.faults.are_on() {
             warn!("faults are on: calls may fail because somebody asked for it");
         }

@@ -4,7 +4,6 @@
 //! A call stays on the thread that accepted it. A handler that blocks therefore stalls its worker: use `spawn_blocking`.
 
 use std::{
-    net::TcpStream,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -20,7 +19,9 @@ use tokio::{
 use tonic::transport::server::Connected as _;
 
 use super::{
-    connection, health, reflection,
+    connection, health,
+    listener::{InTransit, Stream},
+    reflection,
     services::Services,
     shared::Shared,
     stack::{Stack, stack},
@@ -76,7 +77,7 @@ impl Draining {
 
 /// The acceptor's end of a worker.
 pub(super) struct Handle {
-    pub connections: mpsc::Sender<TcpStream>,
+    pub connections: mpsc::Sender<InTransit>,
     pub open: Arc<AtomicUsize>,
     /// Resolves once the worker serves, or with the reason why it does not.
     pub ready: oneshot::Receiver<anyhow::Result<()>>,
@@ -145,7 +146,7 @@ pub(crate) fn assemble<A: Around>(shared: &Shared<A>, services: Services) -> any
 async fn serve<A: Around>(
     shared: &Arc<Shared<A>>,
     stack: Arc<Stack<A>>,
-    mut connections: mpsc::Receiver<TcpStream>,
+    mut connections: mpsc::Receiver<InTransit>,
     open: Arc<AtomicUsize>,
 ) {
     let mut tasks = JoinSet::new();
@@ -165,14 +166,19 @@ async fn serve<A: Around>(
     while tasks.join_next().await.is_some() {}
 }
 
-async fn serve_one<A: Around>(stream: TcpStream, stack: Arc<Stack<A>>, shared: Arc<Shared<A>>, _opened: Open) {
-    let Ok(stream) = tokio::net::TcpStream::from_std(stream) else {
-        return;
-    };
-    let addresses = stream.connect_info();
+async fn serve_one<A: Around>(stream: InTransit, stack: Arc<Stack<A>>, shared: Arc<Shared<A>>, _opened: Open) {
     let lifetime = shared.config.lifetime().with_jitter();
     let window = shared.config.stream_window();
-    let cut = connection::serve(stream, Some(addresses), stack, window, lifetime, shared.phases.clone()).await;
+    let phases = shared.phases.clone();
+    let cut = match stream.arrive() {
+        Ok(Stream::Tcp(stream)) => {
+            let addresses = Some(stream.connect_info());
+            connection::serve(stream, addresses, stack, window, lifetime, phases).await
+        }
+        // Callers there have no addresses.
+        Ok(Stream::Unix(stream)) => connection::serve(stream, None, stack, window, lifetime, phases).await,
+        Err(_) => return,
+    };
     shared.cut.fetch_add(cut, Ordering::Relaxed);
 }
 

@@ -1,6 +1,7 @@
 //! A server as a stranger builds it: their layers, their statuses, their runtime; asked over real sockets.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod addresses;
 mod answers;
 mod layers;
 mod log;

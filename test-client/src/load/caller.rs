@@ -1,6 +1,6 @@
 //! One call of many: a text of its own, and what came of it in three words: code, hop, reason.
 
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
 use clap::ValueEnum;
 use echo_proto::{
@@ -14,7 +14,7 @@ use service_runtime::{
     deadline::{self, Deadline},
     status::Cause,
 };
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 use super::{links::Links, outcome::Outcome};
 use crate::{
@@ -82,17 +82,22 @@ impl Caller {
     /// Makes call number `number`; it ends by its deadline.
     pub async fn call(&self, number: u64) -> Answer {
         let deadline = Deadline::after(self.timeout);
-        match deadline::keep(Some(deadline), self.exchange(number, deadline)).await {
+        let sent = Cell::new(false);
+        match deadline::keep(Some(deadline), self.exchange(number, deadline, &sent)).await {
             Ok(answer) => answer,
-            Err(deadline::Passed) => Answer::failed(own(Cause::Deadline)),
+            Err(deadline::Passed) if sent.get() => Answer::failed(own(Cause::Deadline)),
+            Err(deadline::Passed) => {
+                Answer::not_sent(Outcome::new(Code::DeadlineExceeded, TEST_CLIENT, "connect timeout"))
+            }
         }
     }
 
-    async fn exchange(&self, number: u64, deadline: Deadline) -> Answer {
+    async fn exchange(&self, number: u64, deadline: Deadline, sent: &Cell<bool>) -> Answer {
         let channel = match self.links.pick().await {
             Ok(channel) => channel,
-            Err(cause) => return Answer { sent: false, ..Answer::failed(own(cause)) },
+            Err(cause) => return Answer::not_sent(own(cause)),
         };
+        sent.set(true);
         let msg = self.text(number);
         match self.send(channel, msg.clone(), deadline).await {
             Ok(reply) => {
@@ -149,6 +154,10 @@ impl Caller {
 impl Answer {
     fn failed(outcome: Outcome) -> Self {
         Answer { outcome, served_by: None, sent: true }
+    }
+
+    fn not_sent(outcome: Outcome) -> Self {
+        Answer { sent: false, ..Answer::failed(outcome) }
     }
 }
 

@@ -9,7 +9,7 @@ use service_runtime::{
 use tokio::{
     sync::watch,
     task::AbortHandle,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{call, options::CallOptions};
@@ -29,11 +29,14 @@ impl Links {
         Links { links: (0..connections).map(|_| Link::new(options.clone())).collect(), next: Cell::new(0) }
     }
 
-    /// Returns once the first try of each has ended, one way or the other.
-    pub async fn tried(&self) {
-        for link in &self.links {
-            let _ = link.decided().await;
-        }
+    /// Returns once the first try of each has ended, one way or the other; after `patience` in any case.
+    pub async fn tried(&self, patience: Duration) {
+        let all = async {
+            for link in &self.links {
+                let _ = link.decided().await;
+            }
+        };
+        let _ = timeout(patience, all).await;
     }
 
     /// The next one that is ready. Where none is, the call waits for a first try, and fails with what the last one said.
@@ -99,7 +102,7 @@ impl Drop for Link {
 async fn keep_connected(options: CallOptions, state: watch::Sender<State>) {
     let mut backoff = Backoff::default();
     loop {
-        let cause = match call::connect(&options).await {
+        let cause = match call::connect(&options, || {}).await {
             Ok(connection) => {
                 if use_up(connection, &state).await >= LASTING {
                     backoff = Backoff::default();

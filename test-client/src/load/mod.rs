@@ -39,7 +39,7 @@ use tokio::{
 
 use crate::{
     args::{Output, WRONG_COMMAND_LINE},
-    options::CallOptions,
+    options::{CallOptions, Called},
     python_json,
     report::{line_to_stdout, to_stderr},
 };
@@ -70,7 +70,7 @@ fn complain(sentence: &str, code: u8) -> u8 {
     code
 }
 
-/// Prints the report; 1 where a condition of `--fail-if` holds.
+/// Prints the report; 1 where a condition of `--fail-if` holds, 64 and the gRPC code where no call could be made.
 fn conclude(report: &Report, output: Output, page: Option<File>) -> u8 {
     let failed: Vec<_> = report.load.fail_if.iter().filter_map(|condition| condition.held(report)).collect();
     match output {
@@ -82,7 +82,15 @@ fn conclude(report: &Report, output: Output, page: Option<File>) -> u8 {
         complain(&format!("cannot write --html: {error}"), 1);
     }
     failed.iter().for_each(|condition| to_stderr(&format!("failed: {condition}")));
-    u8::from(!failed.is_empty())
+    match report.never_sent() {
+        _ if !failed.is_empty() => 1,
+        Some(outcome) => {
+            let Called { name, target } = &report.options.called;
+            let why = format!("no call was made: cannot reach {name} at {target} ({})", outcome.reason);
+            complain(&why, 64 + outcome.code as u8)
+        }
+        None => 0,
+    }
 }
 
 fn make(load: &LoadArgs, options: CallOptions) -> io::Result<Report> {

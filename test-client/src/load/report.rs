@@ -88,6 +88,12 @@ impl Report {
         outcomes
     }
 
+    /// What most calls came to, where there was a connection for none of them.
+    pub fn never_sent(&self) -> Option<&Outcome> {
+        let outcomes = self.outcomes();
+        outcomes.first().filter(|_| !self.tally.any_sent).map(|(outcome, _)| *outcome)
+    }
+
     /// Who answered, by name.
     pub fn instances(&self) -> Vec<(&str, &Instance)> {
         let mut instances: Vec<_> = self.tally.instances.iter().map(|(name, of)| (name.as_str(), of)).collect();
@@ -96,8 +102,8 @@ impl Report {
     }
 
     /// Where the calls went, without a scheme.
-    pub fn address(&self) -> &str {
-        self.options.called.target.authority()
+    pub fn address(&self) -> String {
+        self.options.called.target.to_string().trim_start_matches("http://").to_owned()
     }
 
     /// Why the numbers may be wrong; empty where there is no reason.

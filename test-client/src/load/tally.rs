@@ -40,6 +40,8 @@ pub struct Tally {
     pub instances: HashMap<String, Instance>,
     /// The same calls by the second.
     pub seconds: Seconds,
+    /// Whether there was a connection for any call, those of the warm-up included.
+    pub any_sent: bool,
     /// Calls that could not start at all.
     pub not_started: u64,
     /// Calls that had no end a second after their deadline.
@@ -76,6 +78,7 @@ impl Tally {
             outcomes: HashMap::new(),
             instances: HashMap::new(),
             seconds: Seconds::default(),
+            any_sent: false,
             not_started: 0,
             lost: 0,
             unfinished: 0,
@@ -120,6 +123,7 @@ impl Tally {
             self.instance(name.as_bytes()).add(&instance);
         }
         self.seconds.add(&other.seconds);
+        self.any_sent |= other.any_sent;
         self.not_started += other.not_started;
         self.lost += other.lost;
         self.unfinished += other.unfinished;

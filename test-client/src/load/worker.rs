@@ -63,7 +63,8 @@ impl Worker {
         let links = Links::new(options, share(load.connections, load.threads, index));
         let mut stop = shared.stop.clone();
         tokio::select! {
-            () = links.tried() => {}
+            // A call would wait no longer for its connection either.
+            () = links.tried(options.timeout) => {}
             _ = stop.wait_for(|stop| *stop) => {}
         }
         shared.connected.wait();
@@ -91,7 +92,9 @@ impl Worker {
         let started = Instant::now();
         let answer = self.caller.call(number).await;
         let sent = answer.sent;
-        self.tally.borrow_mut().record(Ended { intended, started, at: Instant::now(), answer });
+        let mut tally = self.tally.borrow_mut();
+        tally.any_sent |= sent;
+        tally.record(Ended { intended, started, at: Instant::now(), answer });
         sent
     }
 

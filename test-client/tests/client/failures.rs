@@ -71,6 +71,20 @@ fn keeps_its_deadline_while_nobody_speaks() {
 }
 
 #[test]
+fn says_that_its_deadline_passed_while_it_connected() {
+    let peer = Peer::start("vanish").unwrap();
+    for flags in [&[][..], &["--wait-for-ready"]] {
+        let ran = client([&["echo", "x", "--service-a", &peer.url(), "--timeout", "300ms"], flags].concat());
+        let why = format!(
+            "DEADLINE_EXCEEDED (4) from test-client: cannot reach service-a at {} within the deadline (connect timeout), ",
+            peer.url()
+        );
+        assert!(ran.stderr.starts_with(&why) && ran.stderr.ends_with(" ms of 300 ms\n"), "{ran:?}");
+        assert_eq!((ran.stdout.as_str(), ran.code), ("", 68));
+    }
+}
+
+#[test]
 fn says_what_it_waited_for_when_the_service_never_was_ready() {
     let (_port, nobody) = servers::nobody();
     let ran = client(["echo", "x", "--service-a", &nobody, "--wait-for-ready", "--timeout", "300ms"]);

@@ -16,7 +16,7 @@ use echo_proto::{
 use service_runtime::{
     ServerConfig, Shutdown,
     client::{Upstream, UpstreamConfig},
-    server,
+    server::{self, Listen},
     shutdown::Trigger,
 };
 use socket2::{Domain, Socket, Type};
@@ -64,13 +64,13 @@ pub fn service_b(service_a: &str) -> Running {
 }
 
 /// What it takes to run a service of that instance on a free port, with one worker.
-fn process(instance: &str) -> (TcpListener, ServerConfig, Running, Shutdown) {
+fn process(instance: &str) -> (Listen, ServerConfig, Running, Shutdown) {
     let mut config = ServerConfig::default();
     config.workers = Some(1);
     config.instance = Some(instance.into());
     let listener = server::bind(([127, 0, 0, 1], 0).into(), false).unwrap();
     let (trigger, shutdown) = Shutdown::new();
-    let url = url(listener.local_addr().unwrap());
+    let url = listener.address().unwrap().url();
     (listener, config, Running { url, trigger }, shutdown)
 }
 

@@ -41,7 +41,7 @@ fn start() -> (SocketAddr, Trigger, JoinHandle<anyhow::Result<()>>) {
     config.workers = Some(1);
     config.drain_timeout = DRAIN;
     let listener = server::bind(([127, 0, 0, 1], 0).into(), false).unwrap();
-    let (address, (trigger, shutdown)) = (listener.local_addr().unwrap(), Shutdown::new());
+    let (address, (trigger, shutdown)) = (listener.address().unwrap().tcp().unwrap(), Shutdown::new());
     let services = |worker: &server::Worker| {
         Services::new().add(EchoServiceServer::new(Bad)).add(HealthServiceServer::new(Health(worker.serving())))
     };

@@ -18,4 +18,6 @@ mod readme;
 mod replicas;
 mod rows;
 mod signals;
+mod unix;
 mod up;
+mod zones;

@@ -21,7 +21,7 @@ use super::{
     span::Span,
     wire::{Cable, Wire},
 };
-use service_runtime::{client::Dial, status::Cause};
+use service_runtime::client::{BoxFuture, ByteStream, Dial, Endpoint};
 
 /// More connects than any seed makes that keeps to its backoff.
 const TOO_MANY_DIALS: usize = 5_000;
@@ -220,14 +220,13 @@ impl Inner {
 }
 
 impl Dial for Net {
-    type IO = Wire;
-
-    async fn dial(&self) -> Result<Wire, Cause> {
-        let path = self.dialled();
-        match path {
-            Path::Refused => Err(Cause::of_connect(&io::ErrorKind::ConnectionRefused.into())),
-            Path::BlackHole => std::future::pending().await,
-            _ => Ok(self.connect(path)),
-        }
+    fn dial<'a>(&'a self, _: &'a Endpoint) -> BoxFuture<'a, io::Result<Box<dyn ByteStream>>> {
+        Box::pin(async {
+            match self.dialled() {
+                Path::Refused => Err(io::ErrorKind::ConnectionRefused.into()),
+                Path::BlackHole => std::future::pending().await,
+                path => Ok(Box::new(self.connect(path)) as _),
+            }
+        })
     }
 }

@@ -2,17 +2,19 @@
 
 mod simulation;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, io, time::Duration};
 
 use hostile_peer::{Role, serve};
 use tokio::{
-    io::{DuplexStream, duplex},
+    io::duplex,
     time::{Instant, sleep, timeout},
 };
 
 use super::*;
 use crate::{
-    client::{Backoff, Dial, Endpoint, replica::Attempt, replicas::ReplicaConfig, subset::Subset},
+    client::{
+        Backoff, BoxFuture, ByteStream, Dial, Endpoint, replica::Attempt, replicas::ReplicaConfig, subset::Subset,
+    },
     deadline::Deadline,
     identity::Peer,
 };
@@ -26,19 +28,28 @@ enum Way {
 }
 
 impl Dial for Way {
-    type IO = DuplexStream;
-
-    async fn dial(&self) -> Result<DuplexStream, Cause> {
-        match self {
-            Way::To(role) => {
-                let (ours, theirs) = duplex(64 * 1024);
-                let role = role.clone();
-                tokio::spawn(async move { serve(theirs, &role).await });
-                Ok(ours)
+    fn dial<'a>(&'a self, _: &'a Endpoint) -> BoxFuture<'a, io::Result<Box<dyn ByteStream>>> {
+        Box::pin(async {
+            match self {
+                Way::To(role) => {
+                    let (ours, theirs) = duplex(64 * 1024);
+                    let role = role.clone();
+                    tokio::spawn(async move { serve(theirs, &role).await });
+                    Ok(Box::new(ours) as _)
+                }
+                Way::Refused => Err(io::ErrorKind::ConnectionRefused.into()),
+                Way::Never => std::future::pending().await,
             }
-            Way::Refused => Err(Cause::Unreachable("connection refused")),
-            Way::Never => std::future::pending().await,
-        }
+        })
+    }
+}
+
+/// The way to each replica, by its address.
+struct Ways<D>(BTreeMap<Address, D>);
+
+impl<D: Dial> Dial for Ways<D> {
+    fn dial<'a>(&'a self, endpoint: &'a Endpoint) -> BoxFuture<'a, io::Result<Box<dyn ByteStream>>> {
+        self.0[&endpoint.address].dial(endpoint)
     }
 }
 
@@ -46,14 +57,17 @@ fn to(behavior: &str) -> Way {
     Way::To(Role::new(behavior.parse().unwrap()))
 }
 
-fn address(port: u16) -> SocketAddr {
+fn address(port: u16) -> Address {
     ([127, 0, 0, 1], port).into()
 }
 
 /// Replicas on ports from 1.
 fn balancer<D: Dial>(ways: impl IntoIterator<Item = D>) -> Balancer {
+    let ways = Ways((1..).map(address).zip(ways).collect());
+    let addresses: Vec<_> = ways.0.keys().cloned().collect();
     let config = ReplicaConfig {
         peer: Peer::new("service-a"),
+        dialer: Arc::new(ways),
         connect_timeout: Duration::from_secs(1),
         max_backoff: Duration::from_secs(1),
         log: Arc::default(),
@@ -61,10 +75,8 @@ fn balancer<D: Dial>(ways: impl IntoIterator<Item = D>) -> Balancer {
         subset: Subset { size: 1000, client: 0 },
     };
     let target: crate::client::Target = "service-a:1".parse().unwrap();
-    let replicas = (1..).zip(ways).map(|(port, way)| {
-        let endpoint = Endpoint { target: target.clone(), address: address(port) };
-        (way, endpoint, Backoff::default())
-    });
+    let endpoint = |address| Endpoint { target: target.clone(), address };
+    let replicas = addresses.into_iter().map(|address| (endpoint(address), Backoff::default()));
     Balancer::of(config, replicas)
 }
 
@@ -75,13 +87,13 @@ async fn settled<D: Dial>(ways: impl IntoIterator<Item = D>) -> Balancer {
     balancer
 }
 
-async fn begin(balancer: &Balancer, avoid: &[SocketAddr]) -> Attempt {
+async fn begin(balancer: &Balancer, avoid: &[Address]) -> Attempt {
     let (replica, connection) = balancer.pick(avoid).await.unwrap();
     replica.begin(connection, Deadline::after(Duration::from_secs(1)))
 }
 
-async fn picked(balancer: &Balancer, avoid: &[SocketAddr]) -> u16 {
-    begin(balancer, avoid).await.replica.endpoint.address.port()
+async fn picked(balancer: &Balancer, avoid: &[Address]) -> u16 {
+    begin(balancer, avoid).await.replica.endpoint.address.tcp().unwrap().port()
 }
 
 /// How often each is picked by a caller who makes one call after the other.
@@ -152,7 +164,7 @@ async fn gives_no_call_to_a_replica_that_keeps_failing_until_it_had_time_to_mend
     let mut failures = 0;
     while failures < 5 {
         let attempt = begin(&balancer, &[]).await;
-        let fails = attempt.replica.endpoint.address.port() == 1;
+        let fails = attempt.replica.endpoint.address.tcp().unwrap().port() == 1;
         failures += usize::from(fails);
         attempt.ended(fails.then_some(Cause::Answered(14)));
     }
@@ -169,7 +181,7 @@ async fn takes_a_call_that_ran_out_of_a_fair_time_for_a_failure_and_no_other() {
     for (time, ejected) in [(50, false), (500, true)] {
         for _ in 0..20 {
             let (replica, connection) = balancer.pick(&[]).await.unwrap();
-            let is_first = replica.endpoint.address.port() == 1;
+            let is_first = replica.endpoint.address.tcp().unwrap().port() == 1;
             let attempt = replica.begin(connection, Deadline::after(Duration::from_millis(time)));
             if is_first {
                 sleep(Duration::from_millis(time)).await;

@@ -1,16 +1,19 @@
 //! What a single call does when its connection is lost and the next one does not come, on a paused clock.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    io,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use hostile_peer::{Role, serve};
 use http::uri::PathAndQuery;
-use tokio::io::{DuplexStream, duplex};
+use tokio::io::duplex;
 use tonic::client::Grpc;
 use tonic_prost::ProstCodec;
 
 use super::*;
 use crate::{
-    client::{Dial, Endpoint},
+    client::{BoxFuture, ByteStream, Endpoint},
     identity::service_b,
     origin::Origin,
 };
@@ -20,16 +23,14 @@ use crate::{
 struct Once(AtomicBool);
 
 impl Dial for Once {
-    type IO = DuplexStream;
-
-    async fn dial(&self) -> Result<DuplexStream, Cause> {
+    fn dial<'a>(&'a self, _: &'a Endpoint) -> BoxFuture<'a, io::Result<Box<dyn ByteStream>>> {
         if self.0.swap(true, Ordering::Relaxed) {
-            std::future::pending::<()>().await;
+            return Box::pin(std::future::pending());
         }
         let (ours, theirs) = duplex(64 * 1024);
         let role = Role::new("close-before-headers".parse().unwrap());
         tokio::spawn(async move { serve(theirs, &role).await });
-        Ok(ours)
+        Box::pin(async { Ok(Box::new(ours) as _) })
     }
 }
 
@@ -38,6 +39,7 @@ fn upstream() -> WorkerUpstream {
     let endpoint = Endpoint { target: "service-a:1".parse().unwrap(), address: ([127, 0, 0, 1], 1).into() };
     let config = ReplicaConfig {
         peer: peer.clone(),
+        dialer: Arc::new(Once::default()),
         connect_timeout: Duration::from_secs(1),
         max_backoff: Duration::from_secs(1),
         log: Arc::default(),
@@ -51,7 +53,7 @@ fn upstream() -> WorkerUpstream {
         cap: Duration::from_secs(2),
         max_message: 1024,
         retry_attempts: 3,
-        balancer: Balancer::of(config, [(Once::default(), endpoint, Backoff::default())]),
+        balancer: Balancer::of(config, [(endpoint, Backoff::default())]),
         budget: Arc::default(),
         random: Mutex::new(StdRng::seed_from_u64(1)),
     }

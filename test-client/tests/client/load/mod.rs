@@ -3,6 +3,8 @@
 mod forms;
 mod truth;
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::{Ran, client, servers};
@@ -93,15 +95,29 @@ fn credits_a_proxys_answer_for_a_dead_service_to_the_service_or_a_proxy() {
 }
 
 #[test]
-fn goes_on_while_nobody_is_there() {
+fn goes_on_while_nobody_is_there_and_says_at_the_end_that_it_made_no_call() {
     let (_port, nobody) = servers::nobody();
     for flags in [&["--requests", "50", "--rate", "500"][..], &["--requests", "50"]] {
-        let report = report(&nobody, flags);
+        let ran = load(&nobody, &[&["--output", "json"], flags].concat());
+        let why = format!("error: no call was made: cannot reach service-a at {nobody} (connection refused)\n");
+        assert_eq!((ran.stderr, ran.code), (why, 78));
+        let report: Value = serde_json::from_str(&ran.stdout).unwrap();
         adds_up(&report);
         let outcome = &report["outcomes"][0];
         assert_eq!((&outcome["code"], &outcome["hop"]), (&"UNAVAILABLE".into(), &"test-client".into()), "{report}");
         assert_eq!((&outcome["reason"], &outcome["calls"]), (&"connection refused".into(), &50.into()), "{report}");
     }
+}
+
+#[test]
+fn does_not_stand_still_where_a_connect_gets_no_answer() {
+    let peer = hostile_peer::Peer::start("vanish").unwrap();
+    let began = Instant::now();
+    let ran = load(&peer.url(), &["--requests", "3", "--concurrency", "1", "--timeout", "200ms"]);
+    let why = format!("error: no call was made: cannot reach service-a at {} (connect timeout)\n", peer.url());
+    assert_eq!((ran.stderr, ran.code), (why, 68));
+    // The first tries have as long as a call, then there are three calls.
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -53,12 +53,10 @@ impl Figures {
 struct Mortal(watch::Receiver<bool>);
 
 impl Dial for Mortal {
-    type IO = DuplexStream;
-
-    async fn dial(&self) -> Result<DuplexStream, Cause> {
+    fn dial<'a>(&'a self, _: &'a Endpoint) -> BoxFuture<'a, io::Result<Box<dyn ByteStream>>> {
         let mut lives = self.0.clone();
         if !*lives.borrow() {
-            return Err(Cause::Unreachable("connection refused"));
+            return Box::pin(async { Err(io::ErrorKind::ConnectionRefused.into()) });
         }
         let (ours, theirs) = duplex(1024);
         let role = Role::new("echo".parse().unwrap());
@@ -68,7 +66,7 @@ impl Dial for Mortal {
                 _ = lives.wait_for(|lives| !lives) => {}
             }
         });
-        Ok(ours)
+        Box::pin(async { Ok(Box::new(ours) as _) })
     }
 }
 
@@ -95,7 +93,7 @@ async fn caller(balancer: &Balancer, sick: Sick, ends: Instant) -> Vec<(u16, Ins
     let mut calls = Vec::new();
     while Instant::now() < ends {
         let (replica, connection) = balancer.pick(&[]).await.unwrap();
-        let port = replica.endpoint.address.port();
+        let port = replica.endpoint.address.tcp().unwrap().port();
         calls.push((port, Instant::now()));
         let attempt = replica.begin(connection, Deadline::after(TIMEOUT));
         match sick {

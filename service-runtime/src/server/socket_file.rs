@@ -1,0 +1,103 @@
+//! The file of a Unix socket: taken, left behind by a dead process, removed in the end.
+
+use std::{
+    fs, io,
+    os::unix::{
+        fs::{FileTypeExt as _, MetadataExt as _},
+        net::UnixListener,
+    },
+    path::{Path, PathBuf},
+};
+
+use anyhow::anyhow;
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::address::Address;
+
+/// Connections that wait to be accepted; one more waits in its connect, or has it repeated by its own system.
+pub(super) const BACKLOG: i32 = 1024;
+
+/// A socket that listens, and its file. Dropped, the file is removed.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    pub listener: UnixListener,
+    path: PathBuf,
+    /// Device and number of the file; another one at the same path is somebody else's.
+    file: Option<(u64, u64)>,
+}
+
+impl SocketFile {
+    pub fn address(&self) -> Address {
+        Address::Unix(self.path.clone())
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if self.file.is_some() && self.file == identity(&self.path) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Listens at `path`, also where a dead process has left its file. Errors: one sentence that says what to do.
+pub(super) fn bind(path: PathBuf) -> anyhow::Result<SocketFile> {
+    match listen_at(&path) {
+        Ok(listener) => Ok(SocketFile { listener, file: identity(&path), path }),
+        Err(error) => Err(refused(&path, &error)),
+    }
+}
+
+fn listen_at(path: &Path) -> io::Result<UnixListener> {
+    match listen(path) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_behind(path) => {
+            fs::remove_file(path)?;
+            listen(path)
+        }
+        listens => listens,
+    }
+}
+
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Whether the file is a socket that nobody listens on.
+fn is_left_behind(path: &Path) -> bool {
+    // Without blocking: where the queue of a living process is full, the connect would wait for it.
+    let connect = || {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        socket.connect(&SockAddr::unix(path)?)
+    };
+    is_socket(path) && connect().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+fn is_socket(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::symlink_metadata(path).ok().map(|file| (file.dev(), file.ino()))
+}
+
+fn refused(path: &Path, error: &io::Error) -> anyhow::Error {
+    let shown = path.display();
+    match error.kind() {
+        io::ErrorKind::AddrInUse if is_socket(path) => anyhow!("unix:{shown} is taken; try --listen with another path"),
+        io::ErrorKind::AddrInUse => {
+            anyhow!("{shown} is there and no socket; remove it, or try --listen with another path")
+        }
+        io::ErrorKind::NotFound => {
+            anyhow!("the folder of unix:{shown} does not exist; create it, or try --listen with another path")
+        }
+        io::ErrorKind::PermissionDenied => {
+            anyhow!("this process may not create {shown}; try --listen with a path in a folder that it may write to")
+        }
+        _ => anyhow!("cannot listen on unix:{shown}: {error}; try --listen 127.0.0.1:0"),
+    }
+}
