@@ -22,7 +22,7 @@ use tonic::{Request, Response, Status};
 
 /// The peer that B calls.
 pub fn service_a() -> Peer {
-    Peer::new("service-a")
+    Peer::new("service-a").descriptors(echo_proto::DESCRIPTORS)
 }
 
 /// Who B is.
@@ -57,13 +57,13 @@ impl CallEchoService for CallEcho {
         if msg.is_empty() {
             return Err(origin::missing(&self.identity, "msg"));
         }
-        let answer = self.service_a.call(&context, EchoRequest { msg }, |channel, request| async {
-            let asked = request.get_ref().msg.clone();
-            let answer = EchoServiceClient::new(channel).max_decoding_message_size(usize::MAX).echo(request).await?;
-            // Whoever answers a question that was not asked is not to be believed.
-            if answer.get_ref().echo == asked { Ok(answer) } else { Err(Cause::Broken(Broken::AnotherText).into()) }
-        });
-        let service_a = answer.await?.into_inner();
+        let mut client = EchoServiceClient::new(self.service_a.channel(&context)).max_decoding_message_size(usize::MAX);
+        let answer = client.echo(EchoRequest { msg: msg.clone() }).await;
+        let service_a = self.service_a.checked(&context, answer)?.into_inner();
+        // Whoever answers a question that was not asked is not to be believed.
+        if service_a.echo != msg {
+            return Err(self.service_a.failed(&context, Cause::Broken(Broken::AnotherText)));
+        }
         Ok(Response::new(CallEchoResponse { service_b: "ok".into(), service_a: Some(service_a) }))
     }
 }

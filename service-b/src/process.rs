@@ -24,7 +24,7 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 async fn run(args: Args, shutdown: Shutdown) -> anyhow::Result<()> {
     let listener = args.server.bind(args.listen)?;
-    let service_a = Upstream::new(crate::service_a(), args.service_a.config(args.server.max_message_size));
+    let service_a = Upstream::new(crate::service_a(), args.service_a.config(args.server.max_message_size))?;
     let services = move |worker: &_| crate::services(worker, service_a.on(worker));
     crate::server().config(args.server.into()).serve(listener, services, shutdown).await
 }

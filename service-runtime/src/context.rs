@@ -1,8 +1,9 @@
 //! What the layers and the handler of one call share.
 
 use std::{
+    fmt,
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -12,8 +13,10 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
 
 use crate::{
+    address::Address,
     deadline::Deadline,
     fields::{list, single},
+    identity::Peer,
 };
 
 /// The id that follows a request from hop to hop.
@@ -29,7 +32,7 @@ pub const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous
 /// In an answer: its request's `rpc-behavior` asked for something that was not done.
 pub const BEHAVIOR_IGNORED: HeaderName = HeaderName::from_static("rpc-behavior-ignored");
 
-/// One call: its identity, its start, and what its call to a peer came to.
+/// One call: its identity, its start, and what its calls to peers came to.
 #[derive(Clone)]
 pub struct Call(Arc<Inner>);
 
@@ -37,17 +40,19 @@ struct Inner {
     started: Instant,
     passed_on: Vec<(HeaderName, HeaderValue)>,
     request_id: HeaderValue,
-    peer_call: OnceLock<PeerCall>,
+    peer_calls: Mutex<Vec<PeerCall>>,
     behavior_ignored: AtomicBool,
 }
 
 /// What a handler's call to a peer came to, for the log line and the response headers of its own call.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PeerCall {
+    /// Whom it was for.
+    pub peer: Peer,
     /// Where it went.
     pub url: Arc<str>,
-    /// The time the peer was given.
-    pub timeout: Duration,
+    /// The time the peer was given, if there is an end to it.
+    pub timeout: Option<Duration>,
     /// Whether a request went out to it.
     pub sent: bool,
     /// How many attempts were made.
@@ -56,6 +61,16 @@ pub struct PeerCall {
     pub cause: Option<String>,
     /// The peer's `served-by`.
     pub served_by: Option<HeaderValue>,
+    /// The address of the replica that had the last attempt.
+    pub replica: Option<Address>,
+}
+
+/// For the log of a call that called several peers: `service-c url=http://127.0.0.1:8082 attempts=1 cause=…`.
+impl fmt::Display for PeerCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} url={} attempts={}", self.peer.name(), self.url, self.attempts)?;
+        self.cause.iter().try_for_each(|cause| write!(f, " cause={cause}"))
+    }
 }
 
 impl Call {
@@ -72,7 +87,7 @@ impl Call {
             started: Instant::now(),
             passed_on,
             request_id,
-            peer_call: OnceLock::new(),
+            peer_calls: Mutex::default(),
             behavior_ignored: AtomicBool::new(false),
         }))
     }
@@ -95,8 +110,8 @@ impl Call {
     }
 
     /// The metadata that goes on to peers; nothing else of a caller's does.
-    pub fn pass_on(&self, headers: &mut HeaderMap) {
-        headers.extend(self.0.passed_on.iter().cloned());
+    pub fn passed_on(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.0.passed_on
     }
 
     /// Takes notice of a peer's metadata, of an answer or of a failure, for what concerns our own caller too.
@@ -111,14 +126,26 @@ impl Call {
         self.0.behavior_ignored.load(Ordering::Relaxed)
     }
 
-    /// Notes what the call to a peer came to; the first note stays.
+    /// Notes what a call to a peer came to, or has come to so far. Of several calls to one peer the first that failed is kept, else the
+    /// last.
     pub fn note(&self, peer_call: PeerCall) {
-        let _ = self.0.peer_call.set(peer_call);
+        let mut all = self.peer_calls();
+        match all.iter_mut().find(|other| other.peer.name() == peer_call.peer.name()) {
+            None => all.push(peer_call),
+            Some(other) if other.cause.is_none() => *other = peer_call,
+            Some(_) => {}
+        }
     }
 
-    /// What the call to a peer came to, once it has ended.
-    pub fn peer_call(&self) -> Option<&PeerCall> {
-        self.0.peer_call.get()
+    /// What the calls to peers came to that have ended, one for each peer.
+    pub fn peer_calls(&self) -> MutexGuard<'_, Vec<PeerCall>> {
+        self.0.peer_calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        Context::new()
     }
 }
 
@@ -132,6 +159,16 @@ pub struct Context {
 }
 
 impl Context {
+    /// For calls that are made on no caller's behalf: without a deadline.
+    pub fn new() -> Self {
+        Self::of_extensions(&Extensions::new())
+    }
+
+    /// The same, with a deadline.
+    pub fn with_deadline(self, deadline: Deadline) -> Self {
+        Context { deadline: Some(deadline), ..self }
+    }
+
     /// The context of a request that came through the layers; a fresh one for a request made by hand.
     pub fn of<T>(request: &tonic::Request<T>) -> Self {
         Self::of_extensions(request.extensions())
@@ -174,9 +211,7 @@ mod tests {
 
     #[test]
     fn takes_over_the_callers_request_id_and_passes_it_on() {
-        let mut headers = HeaderMap::new();
-        begin(REQUEST_ID, "abc").pass_on(&mut headers);
-        assert_eq!(headers[REQUEST_ID], "abc");
+        assert_eq!(begin(REQUEST_ID, "abc").passed_on(), [(REQUEST_ID, HeaderValue::from_static("abc"))]);
     }
 
     fn passed_on(fields: &[(HeaderName, &'static str)]) -> HeaderMap {
@@ -184,9 +219,10 @@ mod tests {
         for (name, value) in fields {
             headers.append(name, HeaderValue::from_static(value));
         }
-        let mut passed_on = HeaderMap::new();
-        Call::begin(&headers, None).pass_on(&mut passed_on);
-        passed_on
+        Call::begin(&headers, None).passed_on().iter().fold(HeaderMap::new(), |mut map, (name, value)| {
+            map.append(name, value.clone());
+            map
+        })
     }
 
     #[test]

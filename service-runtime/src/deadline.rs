@@ -74,13 +74,31 @@ impl Deadline {
         self.at.saturating_duration_since(Instant::now())
     }
 
-    /// The deadline of a call to a peer: the caller's less [`MARGIN`], or `cap` from now, whichever comes first.
-    pub fn for_peer(caller: Option<Deadline>, cap: Duration) -> (Deadline, SetBy) {
-        let own = Deadline::after(cap);
-        match caller.map(|caller| caller.remaining().saturating_sub(MARGIN)) {
-            Some(left) if left < cap => (Deadline::after(left), SetBy::Caller),
-            _ => (own, SetBy::Cap),
+    /// The deadline of a call to a peer: the caller's less [`MARGIN`], `cap` from now, or `own`, which was set on the call itself,
+    /// whichever comes first. Without any of them there is none.
+    pub fn for_peer(
+        caller: Option<Deadline>,
+        cap: Option<Duration>,
+        own: Option<Deadline>,
+    ) -> Option<(Deadline, SetBy)> {
+        let ours = [cap.map(Deadline::after), own].into_iter().flatten().min_by_key(Deadline::at);
+        let left = caller.map(|caller| caller.remaining().saturating_sub(MARGIN));
+        match (left, ours) {
+            (Some(left), Some(ours)) if left >= ours.remaining() => Some((ours, SetBy::Cap)),
+            (Some(left), _) => Some((Deadline::after(left), SetBy::Caller)),
+            (None, ours) => Some((ours?, SetBy::Cap)),
         }
+    }
+
+    /// What is left, as the value of `grpc-timeout`.
+    pub fn to_header(&self) -> HeaderValue {
+        let left = self.remaining();
+        let [nanos, micros, millis, secs] =
+            [left.as_nanos(), left.as_micros(), left.as_millis(), left.as_secs().into()];
+        let units = [(nanos, 'n'), (micros, 'u'), (millis, 'm'), (secs, 'S'), (secs / 60, 'M'), (secs / 3600, 'H')];
+        // The finest unit in which it has at most eight digits. A deadline is a year away at most, and a year in seconds has eight.
+        let (number, unit) = units.into_iter().find(|(number, _)| *number < 100_000_000).unwrap_or((99_999_999, 'H'));
+        HeaderValue::try_from(format!("{number}{unit}")).expect("digits and a letter are a header value")
     }
 
     /// Tells the peer, in the `grpc-timeout` of `request`, how long it has.
@@ -166,7 +184,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn gives_the_peer_less_than_the_caller_has() {
         let caller = Deadline::after(Duration::from_millis(300));
-        let (deadline, set_by) = Deadline::for_peer(Some(caller), Duration::from_secs(2));
+        let (deadline, set_by) = Deadline::for_peer(Some(caller), Some(Duration::from_secs(2)), None).unwrap();
         assert_eq!((deadline.remaining(), set_by), (Duration::from_millis(295), SetBy::Caller));
     }
 
@@ -174,9 +192,23 @@ mod tests {
     async fn caps_a_patient_caller_and_one_without_a_deadline() {
         let cap = Duration::from_secs(2);
         for caller in [None, Some(Deadline::after(Duration::from_secs(60)))] {
-            let (deadline, set_by) = Deadline::for_peer(caller, cap);
+            let (deadline, set_by) = Deadline::for_peer(caller, Some(cap), None).unwrap();
             assert_eq!((deadline.remaining(), set_by), (cap, SetBy::Cap));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn gives_a_stream_its_callers_time_alone_and_any_call_what_was_set_on_itself() {
+        let [short, long] = [100, 60_000].map(|ms| Deadline::after(Duration::from_millis(ms)));
+        let for_peer = |caller, cap: Option<u64>, own| {
+            let of = Deadline::for_peer(caller, cap.map(Duration::from_millis), own);
+            of.map(|(deadline, set_by)| (deadline.remaining().as_millis(), set_by))
+        };
+        assert_eq!(for_peer(None, None, None), None);
+        assert_eq!(for_peer(Some(long), None, None), Some((59_995, SetBy::Caller)));
+        assert_eq!(for_peer(Some(long), Some(2000), Some(short)), Some((100, SetBy::Cap)));
+        assert_eq!(for_peer(Some(short), Some(2000), Some(long)), Some((95, SetBy::Caller)));
+        assert_eq!(for_peer(None, None, Some(short)), Some((100, SetBy::Cap)));
     }
 
     #[tokio::test(start_paused = true)]
@@ -202,8 +234,24 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn takes_a_tie_for_the_cap_because_the_caller_still_has_the_margin() {
         let cap = Duration::from_secs(2);
-        let (deadline, set_by) = Deadline::for_peer(Some(Deadline::after(cap + MARGIN)), cap);
+        let caller = Deadline::after(cap + MARGIN);
+        let (deadline, set_by) = Deadline::for_peer(Some(caller), Some(cap), None).unwrap();
         assert_eq!((deadline.remaining(), set_by), (cap, SetBy::Cap));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn writes_what_it_can_read_as_finely_as_eight_digits_allow() {
+        for (left, text) in [
+            (Duration::ZERO, "0n"),
+            (Duration::from_millis(99), "99000000n"),
+            (Duration::from_millis(100), "100000u"),
+            (Duration::from_secs(100), "100000m"),
+            (Duration::from_secs(100_000), "100000S"),
+            (FOREVER, "31536000S"),
+        ] {
+            let deadline = Deadline::after(left);
+            assert_eq!((deadline.to_header(), parse(text)), (HeaderValue::from_static(text), Some(left)));
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -33,10 +33,12 @@ impl Head {
 
 /// What comes along the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum Step<'a> {
     /// The first byte of a frame.
     Begins,
     Head(Head),
+    /// The next bytes of its payload.
+    Payload(&'a [u8]),
 }
 
 /// Where in the stream we are.
@@ -49,11 +51,14 @@ pub struct Frames {
 
 impl Frames {
     /// Takes the next bytes of the stream and calls `seen` at each step.
-    pub fn follow(&mut self, mut bytes: &[u8], mut seen: impl FnMut(Step)) {
+    pub fn follow<'a>(&mut self, mut bytes: &'a [u8], mut seen: impl FnMut(Step<'a>)) {
         while !bytes.is_empty() {
-            let skipped = self.payload_left.min(bytes.len());
-            self.payload_left -= skipped;
-            bytes = &bytes[skipped..];
+            let payload;
+            (payload, bytes) = bytes.split_at(self.payload_left.min(bytes.len()));
+            self.payload_left -= payload.len();
+            if !payload.is_empty() {
+                seen(Step::Payload(payload));
+            }
             if self.filled == 0 && !bytes.is_empty() {
                 seen(Step::Begins);
             }
@@ -101,11 +106,15 @@ mod tests {
             .map(|head| [Step::Begins, head])
             .concat();
         for chunk in 1..=stream.len() {
-            let (mut frames, mut seen) = (Frames::default(), Vec::new());
+            let (mut frames, mut seen, mut payload) = (Frames::default(), Vec::new(), Vec::new());
             for bytes in stream.chunks(chunk) {
-                frames.follow(bytes, |step| seen.push(step));
+                frames.follow(bytes, |step| match step {
+                    Step::Payload(bytes) => payload.extend_from_slice(bytes),
+                    step => seen.push(step),
+                });
             }
             assert_eq!(seen, expected, "in chunks of {chunk}");
+            assert_eq!(payload, [1, 2, 3, 4, 5, 6, 0x82]);
             assert!(frames.is_between());
         }
     }

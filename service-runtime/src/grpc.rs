@@ -17,6 +17,8 @@ pub const FRAME_HEADER: usize = 5;
 
 /// How the messages of a request or an answer are compressed.
 pub const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+/// Which compressions whoever says so can undo.
+pub const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
 /// `application/grpc` or `application/grpc+proto`, parameters allowed; not `+json`, not gRPC-Web, not two of them.
 pub fn has_grpc_content(headers: &HeaderMap) -> bool {
@@ -119,13 +121,14 @@ pub struct Whole {
 }
 
 impl Whole {
-    /// The one message, with its frame header. It is asked for last: a status may say why there is none.
-    pub fn message<E>(self) -> Result<Bytes, Wrong<E>> {
-        match self.bytes.len() {
+    /// The one message, with its frame header, and what came after it. It is asked for last: a status may say why there is none.
+    pub fn message<E>(self) -> (Result<Bytes, Wrong<E>>, HeaderMap) {
+        let message = match self.bytes.len() {
             0 => Err(Wrong::Missing),
             n if n < length(&self.bytes) => Err(Wrong::CutShort),
             _ => Ok(self.bytes),
-        }
+        };
+        (message, self.trailers)
     }
 }
 
@@ -224,7 +227,7 @@ mod tests {
 
     async fn read_chunks(chunks: &'static [&'static [u8]]) -> Result<Bytes, Wrong<Status>> {
         let frames = chunks.iter().map(|chunk| Ok::<_, Status>(http_body::Frame::data(Bytes::from_static(chunk))));
-        read(StreamBody::new(futures_util::stream::iter(frames)), 8, Encoding::Identity).await?.message()
+        read(StreamBody::new(futures_util::stream::iter(frames)), 8, Encoding::Identity).await?.message().0
     }
 
     #[tokio::test]

@@ -11,7 +11,10 @@ use tokio::{io::DuplexStream, sync::watch};
 use tonic::body::Body;
 
 use crate::{
-    client::{Backoff, Dial, Endpoint, WorkerUpstream, balancer::Balancer, replicas::ReplicaConfig, subset::Subset},
+    client::{
+        Backoff, Dial, Endpoint, Keepalive, WorkerUpstream, balancer::Balancer, methods::MethodTable,
+        replicas::ReplicaConfig, subset::Subset, worker::Worker,
+    },
     context::Call,
     identity::Identity,
     layers::{Handle, json::Query, user::NoLayers},
@@ -21,7 +24,7 @@ use crate::{
 };
 
 pub use crate::{
-    client::{check::check, retry::Pushback},
+    client::{check::whole as check_answer, retry::Pushback},
     frames::{DATA, END_STREAM, Frames, HEADERS, Head, RST_STREAM, Step},
     grpc::{Encoding, FRAME_HEADER, Wrong, read as read_message},
     layers::behavior::{Action, Asked, Behavior, RPC_BEHAVIOR, read as read_behaviors},
@@ -72,9 +75,13 @@ pub struct Simulated {
     pub connect_timeout: Duration,
     /// The most attempts of one call.
     pub retry_attempts: u32,
+    /// The most connections.
+    pub connections: usize,
+    /// Between two PINGs while calls are open.
+    pub keepalive: Option<Duration>,
 }
 
-/// A call to the peer of `identity`, which is reached by `dial` and has one replica. Needs a Tokio runtime.
+/// The peer of `identity`, which is reached by `dial` and has one replica. Needs a Tokio runtime.
 pub fn upstream_over(dial: impl Dial, identity: Identity, how: Simulated) -> WorkerUpstream {
     let peer = identity.behind().expect("it calls a peer").clone();
     let target = format!("{}:1", peer.name()).parse().expect("a name and a port");
@@ -85,22 +92,25 @@ pub fn upstream_over(dial: impl Dial, identity: Identity, how: Simulated) -> Wor
         dialer: Arc::new(dial),
         connect_timeout: how.connect_timeout,
         max_backoff: longest,
+        keepalive: how.keepalive.map(Keepalive::every),
+        connections: how.connections,
+        total: Arc::default(),
         log: Arc::default(),
         outliers: Arc::default(),
         subset: Subset { size: 1, client: 0 },
     };
     let backoff = Backoff::drawn_from(longest, StdRng::seed_from_u64(!how.seed));
-    WorkerUpstream {
+    WorkerUpstream(Arc::new(Worker {
         identity,
-        peer,
         url: endpoint.to_string().into(),
-        cap: how.cap,
         max_message: 64 * 1024,
         retry_attempts: how.retry_attempts,
         balancer: Balancer::of(config, [(endpoint, backoff)]),
         budget: Arc::default(),
         random: Mutex::new(StdRng::seed_from_u64(how.seed)),
-    }
+        methods: Arc::new(MethodTable::new(&peer, &[], how.cap).expect("the peer's descriptors can be decoded")),
+        peer,
+    }))
 }
 
 /// A call that begins with these headers.

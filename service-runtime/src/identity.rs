@@ -71,11 +71,12 @@ impl Identity {
 #[derive(Clone, Debug)]
 pub struct Peer(Arc<PeerNames>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct PeerNames {
     name: String,
     title: String,
     reason_prefix: String,
+    descriptor_sets: Vec<&'static [u8]>,
 }
 
 impl Peer {
@@ -85,7 +86,20 @@ impl Peer {
             name: name.to_owned(),
             title: title(name),
             reason_prefix: name.to_uppercase().replace('-', "_"),
+            descriptor_sets: Vec::new(),
         }))
+    }
+
+    /// The same, described by an encoded `google.protobuf.FileDescriptorSet`: which of its methods stream, and which may be called
+    /// again.
+    pub fn descriptors(mut self, set: &'static [u8]) -> Self {
+        Arc::make_mut(&mut self.0).descriptor_sets.push(set);
+        self
+    }
+
+    /// What it is described by.
+    pub fn descriptor_sets(&self) -> &[&'static [u8]] {
+        &self.0.descriptor_sets
     }
 
     /// Its name.

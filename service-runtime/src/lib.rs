@@ -50,7 +50,6 @@ pub mod harness;
 
 #[cfg(feature = "server")]
 mod generated;
-#[cfg(feature = "server")]
 mod methods;
 
 pub use address::Address;

@@ -61,11 +61,7 @@ impl Methods {
     /// Errors: a set that cannot be decoded, a service that none of them describes or that is named twice, an alias for a method
     /// that is not there.
     pub fn new(services: &[&str], descriptors: &[&[u8]], aliases: &[Alias<'_>]) -> anyhow::Result<Self> {
-        let mut described: HashMap<String, ServiceDescriptorProto> = HashMap::new();
-        for encoded in descriptors {
-            let set = FileDescriptorSet::decode(*encoded).context("the descriptor set cannot be decoded")?;
-            set.file.into_iter().for_each(|file| add_services(&mut described, file));
-        }
+        let described = services_of(descriptors)?;
         let mut methods = Methods { by_path: HashMap::new() };
         for (index, name) in services.iter().enumerate() {
             ensure!(!services[..index].contains(name), "the service {name} is added twice");
@@ -82,6 +78,15 @@ impl Methods {
                 alias.path,
                 alias.method
             );
+        }
+        Ok(methods)
+    }
+
+    /// All methods that `descriptors` describe. Errors: a set that cannot be decoded.
+    pub fn described(descriptors: &[&[u8]]) -> anyhow::Result<Self> {
+        let mut methods = Methods { by_path: HashMap::new() };
+        for (name, service) in services_of(descriptors)? {
+            methods.add(&name, &service, &[]);
         }
         Ok(methods)
     }
@@ -107,6 +112,16 @@ impl Methods {
             self.by_path.insert(path, Arc::new(method));
         }
     }
+}
+
+/// By their full names.
+fn services_of(descriptors: &[&[u8]]) -> anyhow::Result<HashMap<String, ServiceDescriptorProto>> {
+    let mut described = HashMap::new();
+    for encoded in descriptors {
+        let set = FileDescriptorSet::decode(*encoded).context("the descriptor set cannot be decoded")?;
+        set.file.into_iter().for_each(|file| add_services(&mut described, file));
+    }
+    Ok(described)
 }
 
 fn add_services(described: &mut HashMap<String, ServiceDescriptorProto>, file: FileDescriptorProto) {

@@ -10,7 +10,11 @@ use echo_proto::{
 use http::HeaderMap;
 use serde_json::{Value, json};
 use service_runtime::{
-    client::{Backoff, Checked, Sockets, SystemResolver, connection::Connection, dial_any},
+    client::{
+        Backoff, Checked, Sockets, SystemResolver,
+        connection::{Connection, Opening},
+        dial_any,
+    },
     context::served_by,
     deadline::{self, Deadline},
     status::Cause,
@@ -156,7 +160,7 @@ async fn exchange(
         true => Ok(connected(options, waits).await),
     };
     let connection = connected.map_err(|cause| Failure::own(cause, &options.called))?;
-    let answer = send(call, connection.channel(MAX_MESSAGE), out).await;
+    let answer = send(call, Checked::new(connection.clone(), MAX_MESSAGE), out).await;
     answer.map_err(|status| Failure::of(&status, &options.called))
 }
 
@@ -175,7 +179,7 @@ async fn connected(options: &CallOptions, waits: &Cell<Waits>) -> Connection {
 /// One try to connect, to whichever address of the target answers first; `dialled` is called once one has.
 pub async fn connect(options: &CallOptions, dialled: impl FnOnce()) -> Result<Connection, Cause> {
     let dial = async { dial_any(&options.called.target, &SystemResolver, &Sockets).await.inspect(|_| dialled()) };
-    Connection::open(dial, &options.authority, CONNECT_TIMEOUT).await
+    Connection::open(dial, Opening::new(options.authority.clone(), CONNECT_TIMEOUT)).await
 }
 
 async fn send(call: &Single, channel: Checked, out: Outgoing<'_>) -> Result<Answer, Status> {

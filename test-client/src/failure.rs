@@ -90,6 +90,7 @@ fn sentence(cause: Cause, Called { name, target }: &Called) -> String {
     match cause {
         Cause::Unreachable(_) | Cause::Unresolved | Cause::NeverSent => format!("cannot reach {name} at {target}"),
         Cause::NotGrpc(_) | Cause::Http(_) => format!("what answers for {name} at {target} is not a gRPC server"),
+        Cause::Busy => format!("{name} takes no more calls at once"),
         Cause::GoingAway => format!("{name} is going away"),
         Cause::ConnectionLost(_) => format!("the connection to {name} was lost"),
         Cause::Reset(_) => format!("{name} reset the call"),

@@ -149,7 +149,7 @@ pub use client::UpstreamFlags;
 #[cfg(feature = "client")]
 mod client {
     use super::*;
-    use crate::client::{Target, UpstreamConfig};
+    use crate::client::{Keepalive, Target, UpstreamConfig};
 
     /// Where a peer is, and how long to wait for it. [`cli::run`] calls the flags after the peer that the service calls:
     /// `--service-a`, `--service-a-timeout`, …
@@ -178,9 +178,31 @@ mod client {
         #[arg(long, value_name = "N", default_value = "3", value_parser = cli::count, hide_short_help = true)]
         pub retry_attempts: usize,
 
+        /// While calls are open, a PING this time after the last sign of life; at least 10s, or off. Servers close connections with PINGs
+        /// more often than every 5m
+        #[arg(long = "peer-keepalive", value_name = "DURATION", default_value = "5m", value_parser = keepalive, hide_short_help = true)]
+        pub keepalive: Pings,
+
+        /// The most connections of one worker to one replica of the peer; more than one where calls wait for a stream
+        #[arg(long = "peer-connections", value_name = "N", default_value = "8", value_parser = cli::count, hide_short_help = true)]
+        pub connections: usize,
+
         /// The most replicas of the peer that one worker connects to; above that, workers share them
         #[arg(long = "peer-subset", value_name = "N", default_value = "100", value_parser = cli::count, hide_short_help = true)]
         pub subset: usize,
+    }
+
+    /// Between two PINGs; `None` is off. A type of its own, for clap would take an `Option` for a flag that may be left out.
+    pub type Pings = std::option::Option<Duration>;
+
+    fn keepalive(text: &str) -> Result<Pings, String> {
+        match text {
+            "off" => Ok(None),
+            _ => match cli::duration(text)? {
+                interval if interval >= Keepalive::SHORTEST => Ok(Some(interval)),
+                _ => Err("expected a duration of at least 10s, or off".to_owned()),
+            },
+        }
     }
 
     impl UpstreamFlags {
@@ -192,8 +214,11 @@ mod client {
                 connect_timeout: self.connect_timeout,
                 max_backoff: self.max_backoff,
                 retry_attempts: self.retry_attempts,
+                keepalive: self.keepalive,
+                connections: self.connections,
                 subset: self.subset,
                 max_message_size,
+                methods: Vec::new(),
             }
         }
     }

@@ -1,89 +1,132 @@
-//! Is this a gRPC answer? A channel that believes no answer before it has read it to the end.
+//! Is this a gRPC answer? No answer is believed before it has been read to the end of what is asked of it.
 //!
 //! Stock tonic panics on details that are not base64, decodes a proxy's web page as a message, takes the first of two
-//! messages and hangs on a peer that never ends its answer. Here an answer is checked before tonic sees it: status and
-//! content-type, framing, exactly one message, trailers, size. Unary calls only.
+//! messages, believes a status in headers that do not end the stream, and hangs on a peer that never ends its answer. Here an answer is
+//! checked before tonic sees it: status and content-type, framing, trailers, size, and of a unary answer that it is one message.
 
 use std::{
-    future::Future,
     pin::Pin,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode};
-use http_body_util::Full;
+use http::{HeaderMap, Response, StatusCode};
+use http_body::{Body as _, Frame, SizeHint};
 use percent_encoding::percent_decode;
-use tonic::{Code, Status, body::Body, metadata::MetadataMap, transport::Channel};
-use tower::{Service, ServiceExt};
+use tonic::{Code, Status, body::Body, metadata::MetadataMap};
 
 use crate::{
-    grpc::{self, Encoding, GRPC_ENCODING, Whole, Wrong, has_grpc_content},
+    grpc::{self, Encoding, GRPC_ENCODING, Wrong, has_grpc_content},
     status::{Broken, Cause},
 };
 
 const DETAILS: &str = "grpc-status-details-bin";
 
-/// A channel for unary calls whose every failure is a [`Status`] with a [`Cause`] behind it.
-#[derive(Clone, Debug)]
-pub struct Checked {
-    channel: Channel,
+/// A unary answer as tonic can take it: one message, and a status that is there.
+pub async fn whole(
+    answer: Response<Body>,
     max_message: usize,
-}
-
-impl Checked {
-    /// Takes answers of up to `max_message` bytes.
-    pub fn new(channel: Channel, max_message: usize) -> Self {
-        Checked { channel, max_message }
-    }
-}
-
-impl Service<Request<Body>> for Checked {
-    type Response = Response<Full<Bytes>>;
-    type Error = Status;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Status>> + Send>>;
-
-    /// Always ready: an error told here would lose its type in tonic's generated code.
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let Checked { channel, max_message } = self.clone();
-        Box::pin(async move {
-            let answer = channel.oneshot(request).await.map_err(|error| Cause::of_error(&error))?;
-            check(answer, max_message).await
-        })
-    }
-}
-
-/// The answer as tonic can take it: one message, and a status that is there.
-pub async fn check(answer: Response<Body>, max_message: usize) -> Result<Response<Full<Bytes>>, Status> {
+    encoding: Encoding,
+) -> Result<Response<WholeBody>, Status> {
     let (mut head, body) = answer.into_parts();
-    // Where there is a status it wins, over HTTP's too, and what may follow a failure is not waited for.
-    let early = status_of(&head.headers);
+    let early = early_status(&mut head.headers, &body);
+    // Where there is a status it wins, over HTTP's too.
     if let Some(Err(_) | Ok(1..)) = early {
         return Err(failure(early, &head.headers));
     }
     if early.is_none() && !has_grpc_content(&head.headers) {
         return Err(Cause::Http(head.status.as_u16()).into());
     }
-    let whole = grpc::read(body, max_message, Encoding::Identity).await.map_err(|wrong| cause(&wrong))?;
-    let status = status_of(&whole.trailers).or(early);
-    head.headers.extend(whole.trailers.clone());
-    match status {
+    let whole = grpc::read(body, max_message, encoding).await.map_err(|wrong| cause(&wrong))?;
+    match status_of(&whole.trailers).or(early) {
         Some(Ok(0)) => {}
         None if head.status != StatusCode::OK => return Err(Cause::Http(head.status.as_u16()).into()),
-        _ => return Err(failure(status, &head.headers)),
+        status => {
+            head.headers.extend(whole.trailers);
+            return Err(failure(status, &head.headers));
+        }
     }
-    let message = Whole::message(whole).map_err(|wrong: Wrong<Status>| cause(&wrong))?;
+    let (message, trailers) = whole.message();
+    let message = message.and_then(|frame| encoding.undo(frame, max_message));
+    let message = message.map_err(|wrong: Wrong<Status>| cause(&wrong))?;
     head.status = StatusCode::OK;
-    // What was said of compression does not matter any more: the message is not compressed. Nor is there anything to say of
-    // OK: tonic reads the details of any status, and panics where they are not base64.
+    // What was said of compression does not matter any more: the message is not compressed.
     head.headers.remove(GRPC_ENCODING);
-    head.headers.remove(DETAILS);
-    head.headers.insert(Status::GRPC_STATUS, 0.into());
-    Ok(Response::from_parts(head, Full::new(message)))
+    head.headers = safe(head.headers);
+    Ok(Response::from_parts(head, WholeBody { message: Some(message), trailers: Some(safe(trailers)) }))
+}
+
+/// One message, and what comes after it. Its status stands there: tonic takes an answer for one without a message where it stands in
+/// the headers, and forgets the limit of sizes that its caller has set.
+#[derive(Debug, Default)]
+pub struct WholeBody {
+    message: Option<Bytes>,
+    trailers: Option<HeaderMap>,
+}
+
+impl http_body::Body for WholeBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let frame = match self.message.take() {
+            Some(message) => Some(Frame::data(message)),
+            None => self.trailers.take().map(Frame::trailers),
+        };
+        Poll::Ready(frame.map(Ok))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.message.is_none() && self.trailers.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.message.as_ref().map_or(0, |message| message.len() as u64))
+    }
+}
+
+/// The headers of a streamed answer as tonic can take them: they are the status only where they end the stream.
+pub fn head(answer: Response<Body>) -> Result<Response<Body>, Status> {
+    let (mut head, body) = answer.into_parts();
+    match early_status(&mut head.headers, &body) {
+        Some(Ok(0)) => {}
+        status @ Some(_) => return Err(failure(status, &head.headers)),
+        None if head.status != StatusCode::OK || !has_grpc_content(&head.headers) => {
+            return Err(Cause::Http(head.status.as_u16()).into());
+        }
+        None if body.is_end_stream() => return Err(Cause::Broken(Broken::NoStatus).into()),
+        None => {}
+    }
+    head.status = StatusCode::OK;
+    // The messages are handed on as they were before they were compressed.
+    head.headers.remove(GRPC_ENCODING);
+    head.headers = safe(head.headers);
+    Ok(Response::from_parts(head, body))
+}
+
+/// The end of a streamed answer. Errors: what it says, unless that is OK.
+pub fn trailers(trailers: &HeaderMap) -> Result<(), Status> {
+    match status_of(trailers) {
+        Some(Ok(0)) => Ok(()),
+        status => Err(failure(status, trailers)),
+    }
+}
+
+/// There is nothing to say of OK: tonic reads the details of any status, and panics where they are not base64.
+pub fn safe(mut metadata: HeaderMap) -> HeaderMap {
+    metadata.remove(DETAILS);
+    metadata
+}
+
+/// The status in headers that are the end of the answer. In others it is none, and is taken out.
+fn early_status(headers: &mut HeaderMap, body: &Body) -> Option<Result<u32, NoNumber>> {
+    if body.is_end_stream() {
+        return status_of(headers);
+    }
+    for name in [Status::GRPC_STATUS, Status::GRPC_MESSAGE, Status::GRPC_STATUS_DETAILS] {
+        headers.remove(name);
+    }
+    None
 }
 
 /// `grpc-status`: a number, or something that is none, such as two of them; `None` where it is not there.
@@ -108,10 +151,10 @@ fn failure(status: Option<Result<u32, NoNumber>>, headers: &HeaderMap) -> Status
     }
 }
 
-/// The peer's own status. A broken text or broken details are dropped; the code stands.
+/// The peer's own status. What of its text cannot be decoded is marked as such (U+FFFD), broken details are dropped; the code stands.
 fn answered(cause: Cause, headers: &HeaderMap) -> Status {
     let raw = headers.get(Status::GRPC_MESSAGE).map_or(&[][..], |value| value.as_bytes());
-    let message = percent_decode(raw).decode_utf8().unwrap_or_default();
+    let message = percent_decode(raw).decode_utf8_lossy();
     let mut metadata = MetadataMap::from_headers(headers.clone());
     let details = metadata.get_bin(DETAILS).and_then(|value| value.to_bytes().ok()).unwrap_or_default();
     metadata.remove_bin(DETAILS);
@@ -122,7 +165,8 @@ fn answered(cause: Cause, headers: &HeaderMap) -> Status {
     cause.on(Status::with_details_and_metadata(code, message, details, metadata))
 }
 
-fn cause(wrong: &Wrong<Status>) -> Cause {
+/// What is wrong with the messages of an answer.
+pub fn cause(wrong: &Wrong<Status>) -> Cause {
     Cause::Broken(match wrong {
         Wrong::Failed(status) => return Cause::of_error(status),
         Wrong::Missing => Broken::NoMessage,
@@ -152,14 +196,16 @@ mod tests {
         };
         let mut frames = vec![Ok::<_, Status>(Frame::data(Bytes::from_static(data)))];
         frames.extend(headers.get(at + 1..).map(|trailers| Ok(Frame::trailers(map(trailers)))));
-        let mut answer = Response::new(Body::new(StreamBody::new(futures_util::stream::iter(frames))));
+        let ends = data.is_empty() && at == headers.len();
+        let body = || Body::new(StreamBody::new(futures_util::stream::iter(frames)));
+        let mut answer = Response::new(if ends { Body::empty() } else { body() });
         *answer.status_mut() = StatusCode::from_u16(status).unwrap();
         *answer.headers_mut() = map(&headers[..at]);
         answer
     }
 
     async fn checked(status: u16, headers: &[(&str, &str)], data: &'static [u8]) -> Result<Bytes, Status> {
-        let answer = check(answer(status, headers, data), 64).await?;
+        let answer = whole(answer(status, headers, data), 64, Encoding::Identity).await?;
         Ok(answer.into_body().collect().await.unwrap().to_bytes())
     }
 
@@ -176,22 +222,34 @@ mod tests {
     async fn takes_a_whole_answer() {
         assert_eq!(checked(200, &[GRPC, THEN, OK], MESSAGE).await.unwrap(), MESSAGE);
         let named = [GRPC, ("grpc-encoding", "gzip"), THEN, OK];
-        let answer = check(answer(200, &named, MESSAGE), 64).await.unwrap();
-        assert_eq!(
-            (answer.headers().get(GRPC_ENCODING), &answer.headers()[Status::GRPC_STATUS]),
-            (None, &"0".parse().unwrap())
-        );
+        let answer = whole(answer(200, &named, MESSAGE), 64, Encoding::Identity).await.unwrap();
+        assert_eq!((answer.headers().get(GRPC_ENCODING), answer.headers().get(Status::GRPC_STATUS)), (None, None));
+        let body = answer.into_body().collect().await.unwrap();
+        assert_eq!(body.trailers().unwrap()[Status::GRPC_STATUS], "0");
     }
 
     #[tokio::test]
     async fn believes_the_status_before_http() {
         let unavailable = ("grpc-status", "14");
         assert_eq!(caused(503, &[GRPC, unavailable], b"").await, Cause::Answered(14));
-        assert_eq!(caused(500, &[HTML, unavailable], b"<html>").await, Cause::Answered(14));
+        assert_eq!(caused(500, &[HTML, unavailable], b"").await, Cause::Answered(14));
         assert_eq!(caused(503, &[GRPC, THEN, unavailable], MESSAGE).await, Cause::Answered(14));
         assert_eq!(checked(503, &[GRPC, THEN, OK], MESSAGE).await.unwrap(), MESSAGE);
-        // The trailers are the last word.
-        assert_eq!(caused(200, &[GRPC, OK, THEN, unavailable], MESSAGE).await, Cause::Answered(14));
+    }
+
+    #[tokio::test]
+    async fn believes_headers_only_where_they_end_the_stream() {
+        let unavailable = ("grpc-status", "14");
+        for early in [OK, unavailable, ("grpc-status", "abc")] {
+            assert_eq!(caused(200, &[GRPC, early, THEN, ("grpc-status", "5")], MESSAGE).await, Cause::Answered(5));
+            assert_eq!(caused(200, &[GRPC, early], MESSAGE).await, Cause::Broken(Broken::NoStatus));
+            assert_eq!(caused(503, &[HTML, early], b"<html>").await, Cause::Http(503));
+            assert_eq!(checked(200, &[GRPC, early, THEN, OK], MESSAGE).await.unwrap(), MESSAGE);
+            let streamed = head(answer(200, &[GRPC, early, THEN, OK], MESSAGE)).unwrap();
+            assert_eq!(streamed.headers().get(Status::GRPC_STATUS), None);
+        }
+        let streamed = head(answer(200, &[GRPC, unavailable], b"")).unwrap_err();
+        assert_eq!(Cause::of(&streamed), Cause::Answered(14));
     }
 
     #[tokio::test]
@@ -243,16 +301,17 @@ mod tests {
             (status.message().to_owned(), status.details().to_vec())
         };
         assert_eq!(failed("no%20such", "aGk=").await, ("no such".into(), b"hi".into()));
-        assert_eq!(failed("%FF%FE", "aGk").await, (String::new(), b"hi".into()));
+        assert_eq!(failed("caf%E9 not found", "aGk").await, ("caf\u{fffd} not found".into(), b"hi".into()));
         assert_eq!(failed("100%", "!!!").await, ("100%".into(), Vec::new()));
     }
 
     #[tokio::test]
     async fn drops_the_details_of_ok_which_tonic_would_panic_at() {
         for headers in [&[GRPC, (DETAILS, "!!!"), THEN, OK][..], &[GRPC, THEN, OK, (DETAILS, "!!!")]] {
-            let checked = check(answer(200, headers, MESSAGE), 64).await.unwrap();
+            let checked = whole(answer(200, headers, MESSAGE), 64, Encoding::Identity).await.unwrap();
             assert_eq!(checked.headers().get(DETAILS), None);
-            let status = Status::from_header_map(checked.headers()).unwrap();
+            let trailers = checked.into_body().collect().await.unwrap().trailers().cloned().unwrap();
+            let status = Status::from_header_map(&trailers).unwrap();
             assert_eq!((status.code(), status.details()), (Code::Ok, &b""[..]));
         }
     }
@@ -262,7 +321,7 @@ mod tests {
         let frames = [Err::<Frame<Bytes>, Status>(Cause::ConnectionLost("reset").into())];
         let mut answer = Response::new(Body::new(StreamBody::new(futures_util::stream::iter(frames))));
         answer.headers_mut().insert("content-type", "application/grpc".parse().unwrap());
-        let status = check(answer, 64).await.unwrap_err();
+        let status = whole(answer, 64, Encoding::Identity).await.unwrap_err();
         assert_eq!(Cause::of(&status), Cause::ConnectionLost("reset"));
     }
 }

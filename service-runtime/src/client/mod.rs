@@ -1,38 +1,58 @@
 //! The client half: how a service calls a peer.
 //!
-//! From the call down to the wire: upstream (the loop: deadline, attempts, retry, budget) → balancer (which of the replicas;
-//! resolver, subset, outlier) → subchannel (connected, or trying) → connection → dial. On the way back, check believes no answer that is
-//! not one.
+//! From the call down to the wire: channel (for any generated client) → call (the loop: deadline, attempts, retry, budget) → balancer
+//! (which of the replicas; resolver, subset, outlier; the line of calls that wait) → subchannel (connected, or trying; its pool of
+//! connections) → connection → dial. On the way back, check believes no answer that is not one.
 
-pub mod connection;
-
+mod answer;
 mod backoff;
 pub(crate) mod balancer;
 mod budget;
+mod call;
+mod changes;
+mod channel;
 pub(crate) mod check;
+mod checked;
+pub mod connection;
 mod dial;
 mod endpoint;
+mod io;
+mod keepalive;
+mod line;
+pub(crate) mod methods;
 mod outlier;
 mod peer_log;
+mod pool;
 mod progress;
 mod proof;
 mod race;
 mod replica;
 pub(crate) mod replicas;
+mod request;
 mod resolve;
 mod resolver;
 pub(crate) mod retry;
+mod seen;
+mod settings;
+mod state;
+mod stream;
 mod subchannel;
 pub(crate) mod subset;
 mod target;
+mod under_way;
 mod upstream;
 mod window;
+pub(crate) mod worker;
 
 pub use crate::address::Address;
+pub use answer::AnswerBody;
 pub use backoff::Backoff;
-pub use check::Checked;
+pub use channel::PeerChannel;
+pub use checked::Checked;
 pub use dial::{BoxFuture, ByteStream, Dial, Sockets};
 pub use endpoint::Endpoint;
+pub use keepalive::Keepalive;
+pub use methods::{MethodConfig, MethodKind};
 pub use proof::is_by;
 pub use race::dial_any;
 pub use resolve::{Resolve, SystemResolver};

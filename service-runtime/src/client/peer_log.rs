@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::time::Instant;
@@ -20,22 +20,22 @@ pub(crate) struct PeerLog(Mutex<HashMap<Address, ReplicaLog>>);
 
 #[derive(Debug)]
 struct ReplicaLog {
-    /// Workers that are connected.
+    /// Connections of all workers.
     ready: usize,
     /// What the log said last; nothing before the first try has ended.
     said: Option<bool>,
     since: Instant,
 }
 
-/// A worker that is connected, until it is dropped.
-pub(crate) struct Ready<'a> {
-    log: &'a PeerLog,
+/// A connection, until it is dropped.
+pub(crate) struct Ready {
+    log: Arc<PeerLog>,
     address: Address,
 }
 
 impl PeerLog {
     /// A worker has connected.
-    pub fn ready(&self, peer: &Peer, endpoint: &Endpoint) -> Ready<'_> {
+    pub fn ready(self: &Arc<Self>, peer: &Peer, endpoint: &Endpoint) -> Ready {
         let mut all = self.all();
         forget_some(&mut all);
         let replica = all.entry(endpoint.address.clone()).or_insert_with(ReplicaLog::new);
@@ -43,7 +43,7 @@ impl PeerLog {
         if let Some(after_ms) = replica.changed(true) {
             info!(peer = peer.name(), state = "ready", after_ms, url = %endpoint);
         }
-        Ready { log: self, address: endpoint.address.clone() }
+        Ready { log: self.clone(), address: endpoint.address.clone() }
     }
 
     /// A worker could not connect.
@@ -76,7 +76,7 @@ fn forget_some(all: &mut HashMap<Address, ReplicaLog>) {
     }
 }
 
-impl Drop for Ready<'_> {
+impl Drop for Ready {
     fn drop(&mut self) {
         if let Some(replica) = self.log.all().get_mut(&self.address) {
             replica.ready -= 1;
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn remembers_no_end_of_addresses_but_all_that_are_connected() {
-        let (log, peer) = (PeerLog::default(), Peer::new("service-a"));
+        let (log, peer) = (Arc::new(PeerLog::default()), Peer::new("service-a"));
         let endpoint = |n: u32| Endpoint {
             target: "service-a:1".parse().unwrap(),
             address: (std::net::Ipv4Addr::from(n), 1).into(),

@@ -7,8 +7,7 @@ use tokio::time::Instant;
 use tonic::{Code, Status};
 
 use super::{
-    backoff::FIRST_PAUSE, balancer::Balancer, connection::Connection, replica::Replica, retry::Pushback,
-    subchannel::Failure,
+    backoff::FIRST_PAUSE, balancer::Balancer, connection::Connection, replica::Replica, retry::Pushback, state::Failure,
 };
 use crate::{
     address::Address,
@@ -93,12 +92,12 @@ impl Progress {
             (SetBy::Cap, false) => self.earlier().unwrap_or_else(|| Failed::because(balancer.waits_for())),
         }
     }
+}
 
-    /// Which replica it was.
-    pub fn blame(&self, served_by: Option<&HeaderValue>) -> Blame {
-        let instance = served_by.and_then(|by| by.to_str().ok()?.split(", ").next()?.split_once('/'));
-        Blame { replica: self.replica.clone(), instance: instance.map(|(_, instance)| instance.to_owned()) }
-    }
+/// Which replica it was.
+pub(crate) fn blame(replica: Option<Address>, served_by: Option<&HeaderValue>) -> Blame {
+    let instance = served_by.and_then(|by| by.to_str().ok()?.split(", ").next()?.split_once('/'));
+    Blame { replica, instance: instance.map(|(_, instance)| instance.to_owned()) }
 }
 
 /// A call that failed.
@@ -115,15 +114,16 @@ impl Failed {
         Failed { cause, next_try: None, pushback: Pushback::default(), served_by: None, is_by_peer: false }
     }
 
-    pub fn of(status: &Status, connection: &Connection, deadline: Deadline, set_by: SetBy) -> Self {
-        let own = match set_by {
-            SetBy::Caller => Cause::Deadline,
-            SetBy::Cap => Cause::Timeout,
+    pub fn of(status: &Status, connection: &Connection, deadline: Option<(Deadline, SetBy)>) -> Self {
+        let own = match deadline {
+            Some((_, SetBy::Cap)) => Cause::Timeout,
+            _ => Cause::Deadline,
         };
+        let time_is_up = deadline.is_some_and(|(deadline, _)| deadline.remaining() <= SAME_MOMENT);
         let gave_up = |cause: Cause| matches!(cause.code(), Code::DeadlineExceeded | Code::Cancelled);
         let cause = match Cause::of(status) {
             Cause::Timeout => own,
-            cause @ Cause::Answered(_) if gave_up(cause) && deadline.remaining() <= SAME_MOMENT => own,
+            cause @ Cause::Answered(_) if gave_up(cause) && time_is_up => own,
             // The connection knows better how it ended, unless it was we who ended it.
             Cause::ConnectionLost("closed") => connection.end().unwrap_or(Cause::ConnectionLost("closed")),
             cause => cause,
@@ -136,7 +136,7 @@ impl Failed {
 
 impl From<Failure> for Failed {
     fn from(failure: Failure) -> Self {
-        Failed { next_try: Some(failure.next_try), ..Self::because(failure.cause) }
+        Failed { next_try: failure.next_try, ..Self::because(failure.cause) }
     }
 }
 

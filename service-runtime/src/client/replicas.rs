@@ -12,15 +12,18 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use super::{
-    Backoff, Dial, Endpoint,
-    connection::Connection,
+    Backoff, Dial, Endpoint, Keepalive,
+    changes::Changes,
+    line::Line,
     outlier::Outliers,
     peer_log::PeerLog,
-    replica::Replica,
-    subchannel::{Connect, Failure, State, Subchannel},
+    pool::Total,
+    replica::{Attempt, Replica},
+    state::{Failure, State},
+    subchannel::{Connect, Subchannel},
     subset::Subset,
 };
 use crate::{address::Address, identity::Peer};
@@ -31,8 +34,9 @@ pub(crate) struct Replicas {
     set: Mutex<Arc<[Arc<Replica>]>>,
     /// What a name without an address means; `None` until it has been looked up.
     unresolved: Mutex<Option<Failure>>,
-    /// A replica's state has changed, or the set has.
-    pub changed: watch::Sender<()>,
+    /// Calls that wait.
+    pub line: Line<Result<Attempt, Failure>>,
+    changes: Arc<Changes>,
     trouble: Arc<Notify>,
     turn: AtomicUsize,
 }
@@ -44,6 +48,10 @@ pub(crate) struct ReplicaConfig {
     /// For the byte stream, preface and SETTINGS together.
     pub connect_timeout: Duration,
     pub max_backoff: Duration,
+    pub keepalive: Option<Keepalive>,
+    /// The most connections to one replica.
+    pub connections: usize,
+    pub total: Arc<Total>,
     pub log: Arc<PeerLog>,
     pub outliers: Arc<Outliers>,
     pub subset: Subset,
@@ -52,20 +60,24 @@ pub(crate) struct ReplicaConfig {
 /// Where a call goes.
 pub(crate) enum Choice {
     /// There.
-    Ready(Arc<Replica>, Connection),
+    Ready(Attempt),
     /// As soon as a try that is under way has ended.
     Wait,
+    /// As soon as a stream is free.
+    Full,
     /// Nowhere.
     Failed(Failure),
 }
 
 impl Replicas {
     pub fn new(config: ReplicaConfig) -> Self {
+        let changes = Arc::new(Changes::default());
         Replicas {
+            line: Line::new(changes.clone()),
+            changes,
             config,
             set: Mutex::new(Arc::new([])),
             unresolved: Mutex::default(),
-            changed: watch::Sender::new(()),
             trouble: Arc::default(),
             turn: AtomicUsize::default(),
         }
@@ -95,7 +107,7 @@ impl Replicas {
         let new: Arc<[_]> = chosen.iter().filter_map(replica).collect();
         *lock(&self.unresolved) = Some(unresolved);
         *lock(&self.set) = new;
-        self.changed.send_replace(());
+        self.changes.happened();
     }
 
     /// Returns when a connection was lost or could not be made: perhaps the addresses have changed.
@@ -108,25 +120,29 @@ impl Replicas {
     }
 
     fn make_with(&self, endpoint: Endpoint, backoff: Backoff) -> Replica {
-        let ReplicaConfig { peer, dialer, connect_timeout, log, outliers, .. } = &self.config;
-        let (changed, trouble) = (self.changed.clone(), self.trouble.clone());
-        let on_change = move |state: &State| {
-            changed.send_replace(());
-            if !matches!(state, State::Ready(_)) {
-                trouble.notify_one();
-            }
+        let config = &self.config;
+        let connect = Connect {
+            peer: config.peer.clone(),
+            timeout: config.connect_timeout,
+            backoff,
+            keepalive: config.keepalive,
+            connections: config.connections,
+            total: config.total.clone(),
+            log: config.log.clone(),
+            changes: self.changes.clone(),
         };
-        let connect = Connect { timeout: *connect_timeout, backoff };
-        let subchannel = Subchannel::new(dialer.clone(), &endpoint, connect, log.clone(), peer.clone(), on_change);
-        let outlier = outliers.of(&endpoint.address);
+        let trouble = self.trouble.clone();
+        let subchannel = Subchannel::new(config.dialer.clone(), &endpoint, connect, move || trouble.notify_one());
+        let outlier = config.outliers.of(&endpoint.address);
         Replica {
-            peer: peer.clone(),
+            peer: config.peer.clone(),
             url: endpoint.to_string().into(),
             endpoint,
             subchannel,
             in_flight: AtomicUsize::default(),
             outlier,
-            outliers: outliers.clone(),
+            outliers: config.outliers.clone(),
+            changes: self.changes.clone(),
         }
     }
 
@@ -134,19 +150,42 @@ impl Replicas {
         lock(&self.set).clone()
     }
 
+    /// A replica for a call, and a stream to it. Where there is none, whoever can do something about it is told so.
     pub fn choose(&self, avoid: &[Address]) -> Choice {
         let set = self.set();
-        let ready = |replica: &Replica| replica.subchannel.is_ready();
+        let has_room = |replica: &Replica| replica.subchannel.has_room();
         let fresh = |replica: &Replica| !avoid.contains(&replica.endpoint.address);
         let well = |replica: &Replica| !replica.outlier.is_ejected();
         // A retry takes no turn: with two replicas, each call would begin where the last one failed.
         let turns = usize::from(avoid.is_empty());
         let chosen = self
-            .of_two(&set, turns, |replica| fresh(replica) && ready(replica) && well(replica))
-            .or_else(|| self.of_two(&set, turns, |replica| ready(replica) && well(replica)))
-            .or_else(|| self.of_two(&set, turns, ready));
-        let chosen = chosen.and_then(|replica| Some((replica.clone(), replica.subchannel.connection()?)));
-        chosen.map_or_else(|| self.none_ready(&set), |(replica, connection)| Choice::Ready(replica, connection))
+            .of_two(&set, turns, |replica| fresh(replica) && has_room(replica) && well(replica))
+            .or_else(|| self.of_two(&set, turns, |replica| has_room(replica) && well(replica)))
+            .or_else(|| self.of_two(&set, turns, has_room));
+        match chosen.and_then(Replica::reserve) {
+            Some(attempt) => Choice::Ready(attempt),
+            None => self.none_has_room(&set),
+        }
+    }
+
+    /// Gives calls that wait their turn, whenever something has changed.
+    pub async fn serve_line(&self) {
+        loop {
+            self.changes.next().await;
+            self.line.serve(|avoid| match self.choose(avoid) {
+                Choice::Ready(attempt) => Some(Ok(attempt)),
+                Choice::Failed(failure) => Some(Err(failure)),
+                Choice::Wait | Choice::Full => None,
+            });
+        }
+    }
+
+    /// The calls that all replicas which are connected take at once with all the connections that they may have; `None` where
+    /// none is.
+    pub fn most_streams(&self) -> Option<usize> {
+        let set = self.set();
+        let each = set.iter().filter_map(|replica| replica.subchannel.most_streams());
+        each.reduce(usize::saturating_add)
     }
 
     /// Two of those that are `fit`, the next in turn and any other; of these the one with fewer calls in flight, the first if they
@@ -169,18 +208,28 @@ impl Replicas {
         set.get(second.unwrap_or(first))
     }
 
-    fn none_ready(&self, set: &[Arc<Replica>]) -> Choice {
+    fn none_has_room(&self, set: &[Arc<Replica>]) -> Choice {
         if set.is_empty() {
             return lock(&self.unresolved).map_or(Choice::Wait, Choice::Failed);
         }
         let mut worst: Option<Failure> = None;
+        let (mut is_connecting, mut is_full) = (false, false);
         for replica in set {
-            match replica.subchannel.failure() {
-                None => return Choice::Wait,
-                Some(failure) => worst = Some(worst.map_or(failure, |worst| worst.or_worse(failure))),
+            match replica.subchannel.state() {
+                State::TransientFailure(failure) => {
+                    worst = Some(worst.map_or(failure, |worst| worst.or_worse(failure)));
+                    continue;
+                }
+                State::Connecting => is_connecting = true,
+                State::Ready => is_full = true,
             }
+            replica.subchannel.want();
         }
-        worst.map_or(Choice::Wait, Choice::Failed)
+        match worst {
+            _ if is_full => Choice::Full,
+            Some(failure) if !is_connecting => Choice::Failed(failure),
+            _ => Choice::Wait,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{Backoff, Endpoint, Resolve, Target, replicas::Replicas, subchannel::Failure};
+use super::{Backoff, Endpoint, Resolve, Target, replicas::Replicas, state::Failure};
 use crate::{address::Address, status::Cause};
 
 /// How often names are looked up where nothing fails: a replica that was added has calls within 30 s, a second of which is for the
@@ -87,5 +87,5 @@ impl Resolver {
 type Known = BTreeMap<usize, Vec<Address>>;
 
 fn unresolved(next_try: Instant) -> Failure {
-    Failure { cause: Cause::Unresolved, next_try }
+    Failure { cause: Cause::Unresolved, next_try: Some(next_try) }
 }

@@ -1,109 +1,104 @@
-//! Keeps one connection to one target: connects at start, replaces a lost connection at once, and backs off while the peer
-//! is down. Calls never wait for a backoff.
+//! Keeps connections to one replica: connects at start, replaces a lost connection at once, backs off while the peer is down, and
+//! opens one more where calls wait for a stream (gRFC A105). Calls never wait for a backoff.
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use tokio::{
-    sync::watch,
     task::AbortHandle,
     time::{Instant, sleep_until},
 };
+use tracing::warn;
 
 use super::{
-    Dial, Endpoint,
-    backoff::{Backoff, FIRST_PAUSE},
-    connection::Connection,
+    Backoff, Dial, Endpoint, Keepalive,
+    changes::Changes,
+    connection::{Connection, Gone, Opening},
     dial::dial,
-    peer_log::PeerLog,
+    peer_log::{PeerLog, Ready},
+    pool::{Counted, Pool, Total},
+    state::{Failure, State},
 };
-use crate::{identity::Peer, status::Cause};
+use crate::{deadline::millis, identity::Peer, status::Cause};
 
-/// A connection that was ready for less than this was none.
-const LASTING: Duration = FIRST_PAUSE;
+/// A connection beside the first that has had no call for this long is closed.
+const IDLE: Duration = Duration::from_secs(30);
+const LOOK_FOR_IDLE: Duration = Duration::from_secs(1);
 
 /// How to connect.
-#[derive(Debug)]
 pub(crate) struct Connect {
+    pub peer: Peer,
     /// For the byte stream, preface and SETTINGS together.
     pub timeout: Duration,
     /// Between two tries.
     pub backoff: Backoff,
+    pub keepalive: Option<Keepalive>,
+    /// The most connections to the replica.
+    pub connections: usize,
+    pub total: Arc<Total>,
+    pub log: Arc<PeerLog>,
+    /// For calls that wait for one.
+    pub changes: Arc<Changes>,
 }
 
-/// An endpoint and the connection to it. Dropped, it stops connecting; calls in flight keep their connection.
+/// A replica's connections. Dropped, it stops connecting; calls in flight keep theirs.
 pub(crate) struct Subchannel {
-    state: watch::Receiver<State>,
+    pool: Arc<Pool>,
     task: AbortHandle,
 }
 
-/// gRPC's words for it. There is no idle state.
-#[derive(Clone)]
-pub(crate) enum State {
-    /// The first try since the start, or since a connection was lost: calls wait for it.
-    Connecting,
-    Ready(Connection),
-    /// The last try failed. It stays so during the next ones: calls fail at once, with this.
-    TransientFailure(Failure),
-}
-
-/// Why there is no connection, and when the next try is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Failure {
-    pub cause: Cause,
-    pub next_try: Instant,
-}
-
-impl Failure {
-    /// This one or `other`: what stands in the peer's place tells more than that there is no listener.
-    pub fn or_worse(self, other: Failure) -> Failure {
-        let tells_more = !matches!(other.cause, Cause::Unreachable(_)) && matches!(self.cause, Cause::Unreachable(_));
-        let cause = if tells_more { other.cause } else { self.cause };
-        Failure { cause, next_try: self.next_try.min(other.next_try) }
-    }
-}
-
 impl Subchannel {
-    /// Starts connecting by `dialer`; `on_change` is called with every state but the first. Needs a Tokio runtime.
+    /// Starts connecting by `dialer`; `on_trouble` is called whenever there is no connection. Needs a Tokio runtime.
     pub fn new(
         dialer: Arc<dyn Dial>,
         endpoint: &Endpoint,
         connect: Connect,
-        log: Arc<PeerLog>,
-        peer: Peer,
-        on_change: impl Fn(&State) + Send + Sync + 'static,
+        on_trouble: impl Fn() + Send + Sync + 'static,
     ) -> Self {
-        let (sender, state) = watch::channel(State::Connecting);
-        let endpoint = endpoint.clone();
-        let task = tokio::spawn(async move {
-            let set = |state| {
-                sender.send_replace(state);
-                on_change(&sender.borrow());
-            };
-            keep_connected(dialer, &endpoint, connect, set, &StateLog { log: &log, peer: &peer, endpoint: &endpoint })
-                .await;
-        });
-        Subchannel { state, task: task.abort_handle() }
+        let pool = Arc::new(Pool::new(connect.connections.max(1)));
+        let keeper = Keeper {
+            dialer,
+            endpoint: endpoint.clone(),
+            keepalive: connect.keepalive,
+            connect,
+            pool: pool.clone(),
+            live: Vec::new(),
+            second_try: true,
+            may_rest: true,
+            next_try: Instant::now(),
+            looked_for_idle: Instant::now(),
+            on_trouble,
+        };
+        Subchannel { pool, task: tokio::spawn(keeper.keep_connected()).abort_handle() }
+    }
+
+    pub fn state(&self) -> State {
+        self.pool.state()
     }
 
     /// Whether a call can be made now.
-    pub fn is_ready(&self) -> bool {
-        matches!(&*self.state.borrow(), State::Ready(connection) if !connection.is_gone())
+    pub fn has_room(&self) -> bool {
+        self.pool.has_room()
     }
 
-    /// The connection for one call, if there is one.
-    pub fn connection(&self) -> Option<Connection> {
-        match &*self.state.borrow() {
-            State::Ready(connection) if !connection.is_gone() => Some(connection.clone()),
-            _ => None,
-        }
+    /// A stream for one call, if one is free.
+    pub fn reserve(&self) -> Option<Connection> {
+        self.pool.reserve()
     }
 
-    /// Why there is none; `None` where there is, or where a first try is under way: worth the wait.
-    pub fn failure(&self) -> Option<Failure> {
-        match &*self.state.borrow() {
-            State::TransientFailure(failure) => Some(*failure),
-            _ => None,
-        }
+    /// A call waits for this replica.
+    pub fn want(&self) {
+        self.pool.want();
+    }
+
+    /// Whether the peer takes no more calls at once on one of the connections.
+    pub fn is_at_a_limit(&self) -> bool {
+        self.pool.is_at_a_limit()
+    }
+
+    /// The calls that it takes at once when it has all the connections that it may have; `None` where it has none.
+    pub fn most_streams(&self) -> Option<usize> {
+        self.pool.most_streams()
     }
 }
 
@@ -113,54 +108,182 @@ impl Drop for Subchannel {
     }
 }
 
-/// Where changes of state are logged, and whose they are.
-struct StateLog<'a> {
-    log: &'a PeerLog,
-    peer: &'a Peer,
-    endpoint: &'a Endpoint,
-}
-
-async fn keep_connected(
+/// The task behind a subchannel.
+struct Keeper<F> {
     dialer: Arc<dyn Dial>,
-    endpoint: &Endpoint,
+    endpoint: Endpoint,
     connect: Connect,
-    set: impl Fn(State),
-    log: &StateLog<'_>,
-) {
-    let Connect { timeout, mut backoff } = connect;
-    // Once an outage: more of them would be a way around the backoff.
-    let mut second_try = true;
-    loop {
-        let cause = match Connection::open(dial(&*dialer, endpoint), &endpoint.target, timeout).await {
-            Ok(connection) => {
-                if use_up(connection, &set, log).await >= LASTING {
-                    backoff.reset();
-                    second_try = true;
-                    continue;
-                }
-                // A peer that takes connections only to drop them is treated as one that is down.
-                Cause::Unreachable("closed")
-            }
-            Err(cause) => cause,
-        };
-        // Closed before it was connected: perhaps the last act of a server that is being replaced.
-        if matches!(cause, Cause::Unreachable("closed" | "reset")) && std::mem::take(&mut second_try) {
-            continue;
-        }
-        let next_try = Instant::now() + backoff.next_pause();
-        set(State::TransientFailure(Failure { cause, next_try }));
-        log.log.failed(log.peer, endpoint, cause);
-        sleep_until(next_try).await;
-    }
+    /// Less often after the peer has said that it is too often.
+    keepalive: Option<Keepalive>,
+    pool: Arc<Pool>,
+    /// The oldest first.
+    live: Vec<Live>,
+    /// A connection that closes before it is connected gets one immediate second try, once an outage: more of them would be a way
+    /// around the backoff.
+    second_try: bool,
+    /// A peer that says goodbye to a connection which no call has used is let be until the backoff has passed or a call comes. Not
+    /// again before a call was answered: it may be one that takes connections only to say goodbye.
+    may_rest: bool,
+    next_try: Instant,
+    looked_for_idle: Instant,
+    on_trouble: F,
 }
 
-/// Offers the connection to calls until it is gone, and says how long it lasted; from then on calls wait for the next.
-async fn use_up(connection: Connection, set: &impl Fn(State), log: &StateLog<'_>) -> Duration {
-    let since = Instant::now();
-    set(State::Ready(connection.clone()));
-    let ready = log.log.ready(log.peer, log.endpoint);
-    connection.gone().await;
-    drop(ready);
-    set(State::Connecting);
-    since.elapsed()
+struct Live {
+    connection: Connection,
+    calls: u64,
+    idle_since: Instant,
+    _ready: Ready,
+    _counted: Option<Counted>,
+}
+
+/// A try to connect that is under way.
+struct Attempt {
+    opens: BoxFuture<'static, Result<Connection, Cause>>,
+    counted: Option<Counted>,
+}
+
+impl<F: Fn()> Keeper<F> {
+    async fn keep_connected(mut self) {
+        let mut gone = FuturesUnordered::new();
+        // At most one at a time.
+        let mut attempt: Option<Attempt> = None;
+        let mut wanted = false;
+        loop {
+            wanted = wanted && self.would_help();
+            if attempt.is_none() && self.is_time(wanted) {
+                attempt = self.begin(wanted);
+                wanted = false;
+            }
+            tokio::select! {
+                Some(()) = gone.next(), if !gone.is_empty() => self.look_after_the_gone(),
+                opened = async { (&mut attempt.as_mut().expect("there is one").opens).await }, if attempt.is_some() => {
+                    let counted = attempt.take().and_then(|attempt| attempt.counted);
+                    match opened {
+                        Ok(connection) => {
+                            gone.push(connection.gone());
+                            self.connected(connection, counted);
+                        }
+                        Err(cause) => self.not_connected(cause),
+                    }
+                }
+                () = self.pool.wanted(), if !wanted && attempt.is_none() => wanted = true,
+                () = sleep_until(self.next_try), if attempt.is_none() && (wanted || self.live.is_empty()) => {}
+                () = sleep_until(self.looked_for_idle + LOOK_FOR_IDLE), if self.live.len() > 1 => self.close_the_idle(),
+            }
+        }
+    }
+
+    /// Whether one more connection is of use to calls that wait.
+    fn would_help(&self) -> bool {
+        self.live.is_empty() || self.pool.may_grow()
+    }
+
+    /// Whether to begin a try to connect.
+    fn is_time(&self, wanted: bool) -> bool {
+        let has_paused = self.next_try <= Instant::now();
+        match self.pool.state() {
+            State::Connecting => has_paused || wanted && self.may_rest,
+            State::TransientFailure(_) => has_paused,
+            State::Ready => has_paused && wanted,
+        }
+    }
+
+    fn begin(&mut self, wanted: bool) -> Option<Attempt> {
+        let is_first = self.live.is_empty();
+        if is_first && wanted && self.next_try > Instant::now() {
+            self.may_rest = false;
+        }
+        let counted = if is_first { None } else { Some(self.connect.total.take()?) };
+        let dialer = self.dialer.clone();
+        let endpoint = self.endpoint.clone();
+        let how = Opening {
+            authority: self.endpoint.target.clone(),
+            timeout: self.connect.timeout,
+            keepalive: self.keepalive,
+            changes: self.connect.changes.clone(),
+        };
+        let opens = Box::pin(async move { Connection::open(dial(&*dialer, &endpoint), how).await });
+        Some(Attempt { opens, counted })
+    }
+
+    fn connected(&mut self, connection: Connection, counted: Option<Counted>) {
+        let ready = self.connect.log.ready(&self.connect.peer, &self.endpoint);
+        let now = Instant::now();
+        self.live.push(Live {
+            connection: connection.clone(),
+            calls: 0,
+            idle_since: now,
+            _ready: ready,
+            _counted: counted,
+        });
+        self.next_try = now;
+        self.pool.add(connection);
+        self.connect.changes.happened();
+    }
+
+    fn not_connected(&mut self, cause: Cause) {
+        // Closed before it was connected: perhaps the last act of a server that is being replaced.
+        if matches!(cause, Cause::Unreachable("closed" | "reset")) && std::mem::take(&mut self.second_try) {
+            self.next_try = Instant::now();
+            return;
+        }
+        self.next_try = Instant::now() + self.connect.backoff.next_pause();
+        if self.live.is_empty() {
+            self.pool.failed(Failure { cause, next_try: Some(self.next_try) });
+            self.connect.log.failed(&self.connect.peer, &self.endpoint, cause);
+            (self.on_trouble)();
+        }
+        self.connect.changes.happened();
+    }
+
+    fn look_after_the_gone(&mut self) {
+        let (live, gone): (Vec<_>, Vec<_>) = self.live.drain(..).partition(|live| !live.connection.is_gone());
+        self.live = live;
+        self.pool.retain(|connection| !connection.is_gone());
+        gone.iter().for_each(|gone| self.ask_less_often(&gone.connection));
+        match gone.iter().map(|gone| gone.connection.was()).min() {
+            None => return,
+            Some(Gone::UsedUp) => {
+                self.connect.backoff.reset();
+                self.second_try = true;
+                self.may_rest = true;
+                self.next_try = Instant::now();
+            }
+            Some(Gone::Unused) if self.may_rest => self.next_try = Instant::now() + self.connect.backoff.next_pause(),
+            // A peer that takes connections only to drop them is treated as one that is down.
+            Some(_) => self.not_connected(Cause::Unreachable("closed")),
+        }
+        if self.live.is_empty() {
+            (self.on_trouble)();
+        }
+        self.connect.changes.happened();
+    }
+
+    fn ask_less_often(&mut self, connection: &Connection) {
+        if let Some(keepalive) = self.keepalive.filter(|_| connection.had_too_many_pings()) {
+            let keepalive = keepalive.doubled();
+            let interval_ms = millis(keepalive.interval);
+            let peer = self.connect.peer.name();
+            warn!(peer, url = %self.endpoint, interval_ms, "the peer has had too many PINGs: they come half as often now");
+            self.keepalive = Some(keepalive);
+        }
+    }
+
+    fn close_the_idle(&mut self) {
+        let now = Instant::now();
+        self.looked_for_idle = now;
+        for live in &mut self.live {
+            let calls = live.connection.calls();
+            if live.connection.streams() > 0 || live.calls != calls {
+                live.calls = calls;
+                live.idle_since = now;
+            }
+        }
+        let mut first = true;
+        let is_kept = |live: &Live| std::mem::take(&mut first) || now - live.idle_since < IDLE;
+        let (live, idle): (Vec<_>, Vec<_>) = self.live.drain(..).partition(is_kept);
+        self.live = live;
+        self.pool.retain(|connection| !idle.iter().any(|idle| idle.connection.is(connection)));
+    }
 }

@@ -1,39 +1,25 @@
-//! A call to a peer, from the deadline to the cause of a failure: the loop that uses all the rest.
+//! A peer: what is configured, what the workers of a process share of it, and what each of them has for itself.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
+use anyhow::Context as _;
 use rand::{SeedableRng, rngs::StdRng};
-use tokio::time::{Instant, sleep, timeout};
-use tonic::{Request, Response, Status};
+use tonic::Status;
 
 use super::{
-    Backoff, Checked, Dial, Resolve, Sockets, SystemResolver, Target,
-    balancer::Balancer,
-    budget::RetryBudget,
-    connection::Connection,
-    outlier::Outliers,
-    peer_log::PeerLog,
-    progress::{Failed, Last, Progress, served_by},
-    proof::is_by,
-    replica::Replica,
-    replicas::ReplicaConfig,
-    resolver::Resolver,
-    retry,
-    subset::Subset,
+    Backoff, Dial, Keepalive, MethodConfig, PeerChannel, Resolve, Sockets, SystemResolver, Target, balancer::Balancer,
+    budget::RetryBudget, methods::MethodTable, outlier::Outliers, peer_log::PeerLog, pool::Total, progress::blame,
+    replicas::ReplicaConfig, resolver::Resolver, subset::Subset, under_way::in_the_log, worker::Worker,
 };
 use crate::{
-    context::{Context, PREVIOUS_ATTEMPTS, PeerCall},
-    deadline::{self, Deadline, SetBy},
+    context::{Context, PeerCall},
     identity::{Identity, Peer, Place},
     origin::{self, Facts},
-    status::{self, Cause},
+    status::Cause,
 };
-
-/// The longest that a retry waits for a replica to be ready: its call has had its answer already.
-const RETRY_WAIT: Duration = Duration::from_millis(50);
 
 /// Where a peer is and how long to wait for it.
 #[derive(Clone, Debug)]
@@ -50,15 +36,23 @@ pub struct UpstreamConfig {
     pub max_backoff: Duration,
     /// The most attempts of one call, the first counted; 1 is no retries.
     pub retry_attempts: usize,
+    /// Between two PINGs while calls are open; `None` sends none. At least 10 s (gRFC A8).
+    pub keepalive: Option<Duration>,
+    /// The most connections of a worker to one replica: one, and more where calls wait for a stream.
+    pub connections: usize,
     /// The most replicas that a worker connects to.
     pub subset: usize,
     /// The largest answer that is taken, in bytes.
+    /// A generated client has a limit of its own, 4 MiB; above that it
+    /// needs `.max_decoding_message_size(usize::MAX)`.
     pub max_message_size: usize,
+    /// What the peer's descriptors do not say of its methods, or say otherwise.
+    pub methods: Vec<MethodConfig>,
 }
 
 impl UpstreamConfig {
-    /// The peer at these targets, and for all else the defaults: 2 s a call, 1 s to connect, 1 s between two tries, 3 attempts, 100
-    /// replicas a worker, answers of up to 64 KiB.
+    /// The peer at these targets, and for all else the defaults: 2 s a call, 1 s to connect, 1 s between two tries, 3 attempts, PINGs
+    /// every 5 min, 8 connections to a replica, 100 replicas a worker, answers of up to 64 KiB.
     pub fn new(targets: Vec<Target>) -> Self {
         UpstreamConfig {
             targets,
@@ -66,8 +60,11 @@ impl UpstreamConfig {
             connect_timeout: Duration::from_secs(1),
             max_backoff: Duration::from_secs(1),
             retry_attempts: 3,
+            keepalive: Some(Duration::from_secs(300)),
+            connections: 8,
             subset: 100,
             max_message_size: 64 * 1024,
+            methods: Vec::new(),
         }
     }
 }
@@ -81,14 +78,26 @@ pub struct Upstream {
     log: Arc<PeerLog>,
     outliers: Arc<Outliers>,
     budget: Arc<RetryBudget>,
+    methods: Arc<MethodTable>,
+    connections: Arc<Total>,
 }
 
 impl Upstream {
-    /// A peer that is not connected to yet.
-    pub fn new(peer: Peer, config: UpstreamConfig) -> Self {
-        let (resolver, dialer) = (Arc::new(SystemResolver), Arc::new(Sockets));
-        let (log, outliers, budget) = Default::default();
-        Upstream { peer, config, resolver, dialer, log, outliers, budget }
+    /// A peer that is not connected to yet. Errors: descriptors of the peer that cannot be decoded.
+    pub fn new(peer: Peer, config: UpstreamConfig) -> anyhow::Result<Self> {
+        let methods = MethodTable::new(&peer, &config.methods, config.timeout)
+            .with_context(|| format!("what describes {}", peer.name()))?;
+        Ok(Upstream {
+            peer,
+            config,
+            resolver: Arc::new(SystemResolver),
+            dialer: Arc::new(Sockets),
+            log: Arc::default(),
+            outliers: Arc::default(),
+            budget: Arc::default(),
+            methods: Arc::new(methods),
+            connections: Arc::default(),
+        })
     }
 
     /// Looks names up by `resolver`, in place of the system's.
@@ -99,6 +108,12 @@ impl Upstream {
     /// Connects by `dialer`, in place of TCP and Unix sockets.
     pub fn dialer(self, dialer: Arc<impl Dial>) -> Self {
         Upstream { dialer, ..self }
+    }
+
+    /// The same without a server of ours around it: for any program in a Tokio runtime, whose failures name `identity`. One set of
+    /// connections, for all threads of the runtime; make it once and clone it.
+    pub fn connect(&self, identity: &Identity) -> WorkerUpstream {
+        self.on(&Place { identity: identity.clone(), instance: identity.name().into(), worker: 0 })
     }
 
     /// Starts to look up and to connect, and keeps connected until it is dropped. Call it in the factory of a server, with the
@@ -116,197 +131,69 @@ impl Upstream {
             dialer: self.dialer.clone(),
             connect_timeout: config.connect_timeout,
             max_backoff: config.max_backoff,
+            keepalive: config.keepalive.map(Keepalive::every),
+            connections: config.connections,
+            total: self.connections.clone(),
             log: self.log.clone(),
             outliers: self.outliers.clone(),
             subset: Subset::new(config.subset, &place.instance, place.worker),
         };
-        WorkerUpstream {
+        WorkerUpstream(Arc::new(Worker {
             identity: place.identity.clone(),
             peer: self.peer.clone(),
             url: config.targets.first().map(Target::to_string).unwrap_or_default().into(),
-            cap: config.timeout,
             max_message: config.max_message_size,
             retry_attempts: u32::try_from(config.retry_attempts).unwrap_or(u32::MAX),
             balancer: Balancer::new(resolver, replicas),
             budget: self.budget.clone(),
             random: Mutex::new(StdRng::from_rng(&mut rand::rng())),
-        }
+            methods: self.methods.clone(),
+        }))
     }
 }
 
-/// A peer as one worker sees it. Dropped, it stops connecting.
-pub struct WorkerUpstream {
-    pub(crate) identity: Identity,
-    pub(crate) peer: Peer,
-    /// What the log calls the peer before a replica is known.
-    pub(crate) url: Arc<str>,
-    pub(crate) cap: Duration,
-    pub(crate) max_message: usize,
-    pub(crate) retry_attempts: u32,
-    pub(crate) balancer: Balancer,
-    pub(crate) budget: Arc<RetryBudget>,
-    /// For the pauses before retries.
-    pub(crate) random: Mutex<StdRng>,
-}
+/// A peer as one worker sees it. Cheap to clone; with the last clone it stops connecting.
+#[derive(Clone)]
+pub struct WorkerUpstream(pub(crate) Arc<Worker>);
 
 impl WorkerUpstream {
-    /// Calls the peer: `attempt` sends `message` over the channel it is given and may check the answer.
+    /// A channel for any generated client, for calls on behalf of the one that `context` is of.
     ///
-    /// Everything happens within the caller's deadline less a margin, or our own cap, whichever comes first: waiting for
-    /// a connection, sending, headers and body, and more attempts where the contract has them (gRFC A6). Dropping the future
-    /// cancels the call at the peer. Errors: a status of the failure contract, with its origin.
-    pub async fn call<Req, Res, Fut>(
-        &self,
-        context: &Context,
-        message: Req,
-        attempt: impl Fn(Checked, Request<Req>) -> Fut,
-    ) -> Result<Response<Res>, Status>
-    where
-        Req: Clone,
-        Fut: Future<Output = Result<Response<Res>, Status>>,
-    {
-        self.budget.call();
-        let (deadline, set_by) = Deadline::for_peer(context.deadline, self.cap);
-        let mut progress = Progress::default();
-        let attempts = self.attempts(context, (deadline, set_by), &mut progress, |channel, request: Request<()>| {
-            attempt(channel, request.map(|()| message.clone()))
-        });
-        let outcome = deadline::keep(Some(deadline), attempts).await;
-        let result = outcome.unwrap_or_else(|deadline::Passed| Err(progress.passed(set_by, &self.balancer)));
-        self.note(context, deadline, &progress, &result);
-        result.map_err(|failed| {
-            let facts = Facts {
-                attempts: progress.attempts(),
-                elapsed: context.call.elapsed(),
-                timeout: context.deadline.map(|deadline| deadline.timeout()),
-                retry_in: failed.next_try.map(|at| at.saturating_duration_since(Instant::now())),
-                blame: progress.blame(failed.served_by.as_ref()),
-                is_by_peer: failed.is_by_peer,
-            };
-            origin::failed(&self.identity, &self.peer, failed.cause, facts)
+    /// Everything happens within the caller's deadline less a margin, or our own cap, whichever comes first: waiting for a connection
+    /// and for a stream, sending, headers and body, and more attempts where the contract has them (gRFC A6). A stream has its
+    /// caller's time alone.
+    pub fn channel(&self, context: &Context) -> PeerChannel {
+        PeerChannel { worker: self.0.clone(), context: context.clone() }
+    }
+
+    /// The answer of a generated client, whose own complaints (a message that it cannot decode, or that is larger than its own limit)
+    /// become statuses of the contract like all others.
+    pub fn checked<T>(&self, context: &Context, answer: Result<T, Status>) -> Result<T, Status> {
+        answer.map_err(|status| match Cause::behind(&status) {
+            Some(_) => status,
+            None => self.failed(context, Cause::of(&status)),
         })
     }
 
-    /// One attempt after the other, until one is answered or may not be made again.
-    async fn attempts<Res, Fut>(
-        &self,
-        context: &Context,
-        (deadline, set_by): (Deadline, SetBy),
-        progress: &mut Progress,
-        attempt: impl Fn(Checked, Request<()>) -> Fut,
-    ) -> Result<Response<Res>, Failed>
-    where
-        Fut: Future<Output = Result<Response<Res>, Status>>,
-    {
-        progress.begun = true;
-        loop {
-            let (replica, connection) = self.pick(progress).await?;
-            let mut request = Request::new(());
-            let headers = request.metadata_mut().as_mut();
-            context.call.pass_on(headers);
-            if progress.failed > 0 {
-                headers.insert(PREVIOUS_ATTEMPTS, progress.failed.into());
-            }
-            deadline.set_on(&mut request);
-            progress.sent(&replica);
-            let at_replica = replica.begin(connection, deadline);
-            let sent = attempt(at_replica.connection.channel(self.max_message), request).await;
-            context.call.hear(sent.as_ref().map_or_else(Status::metadata, Response::metadata).as_ref());
-            let status = match sent {
-                Ok(answer) => {
-                    at_replica.ended(None);
-                    return Ok(answer);
-                }
-                Err(status) => status,
-            };
-            let connection = at_replica.connection.clone();
-            let is_by_peer = is_by(&status, self.peer.name(), self.identity.domain());
-            let failed = Failed { is_by_peer, ..Failed::of(&status, &connection, deadline, set_by) };
-            at_replica.ended(Some(failed.cause));
-            self.again(failed, &connection, deadline, progress).await?;
-        }
-    }
-
-    /// A replica that is ready. A retry that finds none is no attempt: the earlier answer stands.
-    async fn pick(&self, progress: &mut Progress) -> Result<(Arc<Replica>, Connection), Failed> {
-        let pick = self.balancer.pick(&progress.tried);
-        let picked = match &progress.last {
-            // No replica has processed the call: it may wait like any other.
-            None | Some(Last { transparent: true, .. }) => pick.await,
-            Some(_) => match timeout(RETRY_WAIT, pick).await {
-                Ok(picked) => picked,
-                Err(_) => return Err(progress.earlier().unwrap_or_else(|| Failed::because(self.balancer.waits_for()))),
-            },
+    /// The status for an answer that its caller does not take, such as the answer to another question.
+    pub fn failed(&self, context: &Context, cause: Cause) -> Status {
+        let worker = &self.0;
+        let notes = context.call.peer_calls();
+        let note = notes.iter().find(|note| note.peer.name() == worker.peer.name()).cloned();
+        drop(notes);
+        let facts = Facts {
+            attempts: note.as_ref().map_or(0, |note| note.attempts),
+            elapsed: context.call.elapsed(),
+            timeout: context.deadline.map(|deadline| deadline.timeout()),
+            retry_in: None,
+            blame: note.as_ref().map(|note| blame(note.replica.clone(), note.served_by.as_ref())).unwrap_or_default(),
+            is_by_peer: false,
         };
-        picked.map_err(|failure| progress.earlier().unwrap_or_else(|| failure.into()))
-    }
-
-    /// Returns when it is time for the next attempt. Errors: there is none; the failure stands.
-    async fn again(
-        &self,
-        failed: Failed,
-        connection: &Connection,
-        deadline: Deadline,
-        progress: &mut Progress,
-    ) -> Result<(), Failed> {
-        match failed.cause.transparent_retry() {
-            status::Retry::NeverSent => {
-                progress.not_sent();
-                connection.gone().await;
-                return Ok(());
-            }
-            status::Retry::NotProcessed if !progress.retried_transparently => {
-                progress.failed_transparently(failed);
-                return Ok(());
-            }
-            _ => {}
+        if let Some(note) = note {
+            let cause = Some(in_the_log(cause, &note.url));
+            context.call.note(PeerCall { cause, ..note });
         }
-        let attempt = (progress.failed + 1, self.retry_attempts);
-        let pause = {
-            let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
-            retry::pause(failed.cause, failed.pushback, attempt, &mut random)
-        };
-        // Past the deadline its caller does not wait.
-        match pause.filter(|pause| *pause < deadline.remaining()).filter(|_| self.budget.take()) {
-            Some(pause) => {
-                progress.failed(failed);
-                sleep(pause).await;
-                Ok(())
-            }
-            None => Err(failed),
-        }
-    }
-
-    /// Leaves behind what the call's log line and response headers tell.
-    fn note<Res>(
-        &self,
-        context: &Context,
-        deadline: Deadline,
-        progress: &Progress,
-        result: &Result<Response<Res>, Failed>,
-    ) {
-        let served_by = match result {
-            Ok(response) => served_by(response.metadata().as_ref()),
-            Err(failed) => failed.served_by.clone(),
-        };
-        let url = progress.url.clone().unwrap_or_else(|| self.url.clone());
-        let cause = result.as_ref().err().map(|failed| {
-            let authority = url.trim_start_matches("http://");
-            match failed.cause {
-                cause @ (Cause::Unreachable(_) | Cause::Unresolved | Cause::NotGrpc(_)) => {
-                    format!("connect {authority}: {cause}")
-                }
-                cause => format!("{authority}: {cause}"),
-            }
-        });
-        context.call.note(PeerCall {
-            cause,
-            served_by,
-            timeout: deadline.timeout(),
-            sent: progress.sent > 0,
-            attempts: progress.attempts(),
-            url,
-        });
+        cause.on(origin::failed(&worker.identity, &worker.peer, cause, facts))
     }
 }
 

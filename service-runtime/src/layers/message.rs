@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, Full};
 use tokio::time::timeout;
@@ -18,7 +18,7 @@ use tonic::{Status, body::Body};
 use super::{Handle, answer, record::Received};
 use crate::{
     fields::{list, single},
-    grpc::{self, Encoding, GRPC_ENCODING, Whole, Wrong},
+    grpc::{self, Encoding, GRPC_ACCEPT_ENCODING, GRPC_ENCODING, Wrong},
     identity::Identity,
     methods::Method,
     origin::{refused, refused_about},
@@ -27,8 +27,6 @@ use crate::{
 
 /// What a caller without a deadline gets to send its message (`docs/contract.md`, "request body never finished").
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-
-const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
 pub struct Messages<S> {
     pub limits: Limits,
@@ -109,7 +107,8 @@ impl Limits {
         let (head, body) = request.into_parts();
         let read = timeout(REQUEST_TIMEOUT, grpc::read(body, self.max_message_size, encoding)).await;
         let whole = read.map_err(|_| Refusal::RequestTimeout)?;
-        let message = whole.and_then(Whole::message).and_then(|frame| encoding.undo(frame, self.max_message_size));
+        let message =
+            whole.and_then(|whole| whole.message().0).and_then(|frame| encoding.undo(frame, self.max_message_size));
         let message = message.map_err(|wrong| refusal(&wrong))?;
         Ok(Request::from_parts(head, Body::new(Full::new(message))))
     }

@@ -26,7 +26,7 @@ use super::{
     prepared::StatusText,
 };
 use crate::{
-    context::{BEHAVIOR_IGNORED, Call, REQUEST_ID, SERVED_BY},
+    context::{BEHAVIOR_IGNORED, Call, PeerCall, REQUEST_ID, SERVED_BY},
     deadline::{Deadline, header_ms, millis},
     grpc::MessageCount,
     identity::Identity,
@@ -142,18 +142,15 @@ impl<S> Record<S> {
     }
 
     fn tell_who_answered(&self, headers: &mut HeaderMap, call: &Call, received: Option<Deadline>) {
-        let peer_call = call.peer_call();
-        let served_by = match peer_call.and_then(|peer| peer.served_by.as_ref()?.to_str().ok()) {
-            None => self.served_by.clone(),
-            Some(peer) => joined(&self.served_by, peer),
-        };
-        headers.insert(SERVED_BY, served_by);
+        let peer_calls = call.peer_calls();
+        let peers = peer_calls.iter().filter_map(|peer| peer.served_by.as_ref()?.to_str().ok());
+        headers.insert(SERVED_BY, peers.fold(self.served_by.clone(), |hops, peer| joined(&hops, peer)));
         headers.insert(REQUEST_ID, call.request_id().clone());
         if let Some(deadline) = received {
             headers.insert(RECEIVED_TIMEOUT, header_ms(deadline.timeout()));
         }
-        if let Some(peer) = peer_call.filter(|peer| peer.sent) {
-            headers.insert(SENT_TIMEOUT, header_ms(peer.timeout));
+        if let Some(timeout) = peer_calls.first().filter(|peer| peer.sent).and_then(|peer| peer.timeout) {
+            headers.insert(SENT_TIMEOUT, header_ms(timeout));
         }
     }
 }
@@ -230,7 +227,9 @@ impl Entry {
             false => http_status(text.code, reason),
         };
         let latency = self.call.elapsed();
-        let peer_call = self.call.peer_call();
+        let peer_calls = self.call.peer_calls();
+        let peer_call = peer_calls.first();
+        let other_peers: Vec<String> = peer_calls.iter().skip(1).map(PeerCall::to_string).collect();
         macro_rules! line {
             ($level:ident) => {
                 $level!(
@@ -242,9 +241,10 @@ impl Entry {
                     http = http.as_u16(),
                     reason,
                     url = peer_call.map(|peer| &*peer.url),
-                    timeout_ms = peer_call.map(|peer| millis(peer.timeout)),
+                    timeout_ms = peer_call.and_then(|peer| peer.timeout).map(millis),
                     attempts = peer_call.map(|peer| peer.attempts),
                     cause = peer_call.and_then(|peer| peer.cause.as_deref()),
+                    other_peers = (!other_peers.is_empty()).then(|| other_peers.join("; ")),
                     messages_received = self.received.as_ref().map(Received::so_far),
                     messages_sent = self.sent.as_ref().map(MessageCount::so_far),
                     latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX),

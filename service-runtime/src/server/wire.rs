@@ -113,6 +113,7 @@ impl Wire {
         let Wire { reads, begun, last, greeted, block_is_open, asking, answering, budget, last_stream, .. } = self;
         let mut pace = Ok(Pace::Free);
         reads.follow(bytes, |step| match step {
+            Step::Payload(_) => {}
             // The clock of a header block runs on, and so does that of the preface, to which SETTINGS belong (RFC 9113, 3.4).
             Step::Begins if *block_is_open || !*greeted => {}
             Step::Begins => *begun = Some(now),

@@ -16,6 +16,8 @@ pub enum Cause {
     Unreachable(&'static str),
     /// The peer's name has no address.
     Unresolved,
+    /// The peer takes no more calls at once on any connection that we may have to it.
+    Busy,
     /// Something answers there, but it does not speak HTTP/2.
     NotGrpc(&'static str),
     /// The connection was gone before the request was on it.
@@ -98,7 +100,9 @@ impl Cause {
     /// gRPC's own code for the attempt: what the caller of a channel should see.
     pub fn code(&self) -> Code {
         match *self {
-            Cause::Unreachable(_) | Cause::Unresolved | Cause::NotGrpc(_) | Cause::NeverSent => Code::Unavailable,
+            Cause::Unreachable(_) | Cause::Unresolved | Cause::NotGrpc(_) | Cause::NeverSent | Cause::Busy => {
+                Code::Unavailable
+            }
             Cause::GoingAway | Cause::ConnectionLost(_) => Code::Unavailable,
             Cause::Reset(reason) => code_of_reset(reason),
             Cause::Timeout | Cause::Deadline => Code::DeadlineExceeded,
@@ -120,6 +124,7 @@ impl Cause {
         const NOT_GRPC: &str = "What answers for {} is not a gRPC server";
         let (code, reason, sentence) = match self {
             Cause::Unreachable(_) | Cause::NeverSent | Cause::GoingAway | Cause::Reset(7) => UNREACHABLE,
+            Cause::Busy => (Unavailable, "BUSY", "{} is unavailable: no free stream"),
             Cause::Unresolved => (Unavailable, "UNRESOLVED", "{} is unavailable: its name does not resolve"),
             Cause::NotGrpc(_) => (Unavailable, "NOT_GRPC", NOT_GRPC),
             Cause::Http(429 | 502 | 503 | 504) => UNREACHABLE,
@@ -136,7 +141,7 @@ impl Cause {
                 _ => (Internal, "ERROR", "{} answered with an error"),
             },
         };
-        let no_retry = matches!(self, Cause::Timeout | Cause::Http(429)) || code == ResourceExhausted;
+        let no_retry = matches!(self, Cause::Timeout | Cause::Busy | Cause::Http(429)) || code == ResourceExhausted;
         Row { code, reason, sentence, of_peer: *self != Cause::Deadline, no_retry }
     }
 
@@ -145,6 +150,7 @@ impl Cause {
         Some(match self {
             Cause::Unreachable(word) | Cause::NotGrpc(word) | Cause::ConnectionLost(word) => Cow::Borrowed(*word),
             Cause::Unresolved => "name not found".into(),
+            Cause::Busy => "no free stream".into(),
             Cause::NeverSent => "closed".into(),
             Cause::GoingAway => "going away".into(),
             Cause::Reset(reason) => format!("RST_STREAM {reason}").into(),
@@ -178,8 +184,8 @@ impl Cause {
         }
     }
 
-    /// Whether the peer may be asked once more within the call, where retries are configured (gRFC A6): Echo is idempotent,
-    /// and nothing of an answer was passed on.
+    /// Whether the peer may be asked once more within the call, where retries are configured (gRFC A6), the method is idempotent, and
+    /// nothing of an answer was passed on.
     pub(crate) fn configured_retry(&self) -> bool {
         self.soon_worth_a_retry() && *self != Cause::Reset(8)
     }
@@ -190,7 +196,7 @@ impl Cause {
             Cause::ConnectionLost(_) | Cause::Timeout | Cause::Http(429 | 502..=504) => Some(true),
             Cause::Answered(_) => Some(self.code() == Code::Unavailable),
             // Whether the time was a fair one is for whoever measured it.
-            Cause::Deadline | Cause::NeverSent | Cause::GoingAway | Cause::Reset(7) => None,
+            Cause::Deadline | Cause::Busy | Cause::NeverSent | Cause::GoingAway | Cause::Reset(7) => None,
             _ => Some(false),
         }
     }
@@ -301,6 +307,7 @@ mod tests {
         for (cause, expected) in [
             (Cause::Unreachable("reset"), (Code::Unavailable, "UNREACHABLE")),
             (Cause::Unresolved, (Code::Unavailable, "UNRESOLVED")),
+            (Cause::Busy, (Code::Unavailable, "BUSY")),
             (Cause::NotGrpc("not HTTP/2"), (Code::Unavailable, "NOT_GRPC")),
             (Cause::NeverSent, (Code::Unavailable, "UNREACHABLE")),
             (Cause::GoingAway, (Code::Unavailable, "UNREACHABLE")),
@@ -385,7 +392,7 @@ mod tests {
             let against = match cause {
                 Cause::ConnectionLost(_) | Cause::Timeout | Cause::Answered(14) => Some(true),
                 Cause::Http(429 | 502..=504) => Some(true),
-                Cause::Deadline | Cause::NeverSent | Cause::GoingAway | Cause::Reset(7) => None,
+                Cause::Deadline | Cause::Busy | Cause::NeverSent | Cause::GoingAway | Cause::Reset(7) => None,
                 _ => Some(false),
             };
             assert_eq!(cause.speaks_against_the_replica(), against, "{cause}");

@@ -2,7 +2,7 @@
 
 use std::{error::Error, io};
 
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::{Broken, Cause};
 
@@ -19,12 +19,19 @@ impl Cause {
         })
     }
 
-    /// The cause behind the status of a call over a [`Checked`](crate::client::Checked) channel.
-    ///
-    /// That channel puts a cause behind every failure that it sees, the peer's own errors included. A status without one
-    /// comes from further up: from decoding a message that is none.
+    /// The cause behind a status that it was put behind.
+    pub(crate) fn behind(status: &Status) -> Option<Self> {
+        status.source().map(Self::of_error)
+    }
+
+    /// The cause of a failure of a call. What has no cause behind it was made by a generated client: it could not decode a message, or
+    /// found it larger than its own limit.
     pub fn of(status: &Status) -> Self {
-        status.source().map_or(Cause::Broken(Broken::Undecodable), Self::of_error)
+        let by_generated_code = match status.code() {
+            Code::OutOfRange | Code::ResourceExhausted => Broken::TooLarge,
+            _ => Broken::Undecodable,
+        };
+        Self::behind(status).unwrap_or(Cause::Broken(by_generated_code))
     }
 
     /// What an error of tonic's transport means, by the first thing in its chain that says so.
@@ -105,8 +112,9 @@ mod tests {
     }
 
     #[test]
-    fn takes_a_status_without_a_cause_for_a_message_that_could_not_be_decoded() {
+    fn takes_a_status_without_a_cause_for_a_message_that_the_generated_client_did_not_take() {
         assert_eq!(Cause::of(&Status::internal("x")), Cause::Broken(Broken::Undecodable));
+        assert_eq!(Cause::of(&Status::out_of_range("x")), Cause::Broken(Broken::TooLarge));
     }
 
     #[test]

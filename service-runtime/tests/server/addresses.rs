@@ -12,10 +12,11 @@ use hostile_peer::{Role, serve};
 use http::{Response, uri::PathAndQuery};
 use service_runtime::{
     Address, Identity, Peer,
-    client::{BoxFuture, ByteStream, Dial, Endpoint, Resolve, Target, Upstream, UpstreamConfig, WorkerUpstream},
+    client::{
+        BoxFuture, ByteStream, Dial, Endpoint, MethodKind, Resolve, Target, Upstream, UpstreamConfig, WorkerUpstream,
+    },
     context::Context,
     deadline::Deadline,
-    identity::Place,
     origin::Origin,
 };
 use tokio::{
@@ -98,27 +99,22 @@ fn start(lookups: Lookups, way: Way, change: impl FnOnce(&mut UpstreamConfig)) -
     let mut config = UpstreamConfig::new(vec!["service-a:1".parse().unwrap()]);
     change(&mut config);
     let peer = Peer::new("service-a");
-    let upstream = Upstream::new(peer.clone(), config).resolver(Arc::new(lookups)).dialer(dials.clone());
+    let upstream = Upstream::new(peer.clone(), config).unwrap().resolver(Arc::new(lookups)).dialer(dials.clone());
     let identity = Identity::new("service-b", "echo.v1").calls(peer);
-    let place = Place { identity, instance: "1".into(), worker: 0 };
-    Started { upstream: upstream.on(&place), dials, began: Instant::now() }
+    Started { upstream: upstream.connect(&identity), dials, began: Instant::now() }
 }
 
 impl Started {
     /// One call: OK, or the code, reason and details of its failure; and the time since the start.
     async fn call(&self, timeout: Option<Duration>) -> (Result<(), (Code, String, Option<String>)>, Duration) {
-        let mut context = Context::of(&Request::new(()));
+        let mut context = Context::new();
         context.deadline = timeout.map(Deadline::after);
-        let answer = self.upstream.call(&context, (), |channel, request| async {
-            let mut grpc = Grpc::new(channel);
-            grpc.ready().await?;
-            grpc.unary::<(), (), _>(
-                request,
-                PathAndQuery::from_static("/echo.v1.EchoService/Echo"),
-                ProstCodec::default(),
-            )
-            .await
-        });
+        let mut grpc = Grpc::new(self.upstream.channel(&context));
+        grpc.ready().await.unwrap();
+        let mut request = Request::new(());
+        request.extensions_mut().insert(MethodKind::UNARY);
+        let path = PathAndQuery::from_static("/echo.v1.EchoService/Echo");
+        let answer = grpc.unary::<(), (), _>(request, path, ProstCodec::default());
         let answer = answer.await.map(drop).map_err(|status| {
             let origin = Origin::of(&status).unwrap();
             (status.code(), origin.reason, origin.details)

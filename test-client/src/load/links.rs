@@ -3,19 +3,19 @@
 use std::{cell::Cell, time::Duration};
 
 use service_runtime::{
-    client::{Backoff, Checked, connection::Connection},
+    client::{
+        Backoff, Checked,
+        connection::{Connection, Gone},
+    },
     status::Cause,
 };
 use tokio::{
     sync::watch,
     task::AbortHandle,
-    time::{Instant, sleep, timeout},
+    time::{sleep, timeout},
 };
 
 use crate::{call, options::CallOptions};
-
-/// A connection that was there for less than this is one that failed.
-const LASTING: Duration = Duration::from_millis(200);
 
 /// Several connections to the same target.
 pub struct Links {
@@ -67,7 +67,9 @@ enum State {
 impl State {
     fn channel(&self) -> Option<Result<Checked, Cause>> {
         match self {
-            State::Ready(connection) if !connection.is_gone() => Some(Ok(connection.channel(call::MAX_MESSAGE))),
+            State::Ready(connection) if !connection.is_gone() => {
+                Some(Ok(Checked::new(connection.clone(), call::MAX_MESSAGE)))
+            }
             State::Down(cause) => Some(Err(*cause)),
             State::Ready(_) | State::Connecting => None,
         }
@@ -104,11 +106,18 @@ async fn keep_connected(options: CallOptions, state: watch::Sender<State>) {
     loop {
         let cause = match call::connect(&options, || {}).await {
             Ok(connection) => {
-                if use_up(connection, &state).await >= LASTING {
-                    backoff = Backoff::default();
-                    continue;
+                match use_up(connection, &state).await {
+                    Gone::UsedUp => {
+                        backoff = Backoff::default();
+                        continue;
+                    }
+                    // Calls wait for the next connection meanwhile.
+                    Gone::Unused => {
+                        sleep(backoff.next_pause()).await;
+                        continue;
+                    }
+                    Gone::Failed => Cause::Unreachable("closed"),
                 }
-                Cause::Unreachable("closed")
             }
             Err(cause) => cause,
         };
@@ -117,11 +126,10 @@ async fn keep_connected(options: CallOptions, state: watch::Sender<State>) {
     }
 }
 
-/// Offers the connection to calls until it is gone, and says how long that was.
-async fn use_up(connection: Connection, state: &watch::Sender<State>) -> Duration {
-    let since = Instant::now();
+/// Offers the connection to calls until it is gone, and says what it was.
+async fn use_up(connection: Connection, state: &watch::Sender<State>) -> Gone {
     state.send_replace(State::Ready(connection.clone()));
     connection.gone().await;
     state.send_replace(State::Connecting);
-    since.elapsed()
+    connection.was()
 }

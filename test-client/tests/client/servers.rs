@@ -57,7 +57,8 @@ fn service_a_with(change: impl FnOnce(&mut ServerConfig)) -> Running {
 pub fn service_b(service_a: &str) -> Running {
     let (listener, config, running, shutdown) = process("2");
     let server = service_b::server().config(config);
-    let upstream = Upstream::new(service_b::service_a(), UpstreamConfig::new(vec![service_a.parse().unwrap()]));
+    let upstream =
+        Upstream::new(service_b::service_a(), UpstreamConfig::new(vec![service_a.parse().unwrap()])).unwrap();
     let services = move |worker: &_| service_b::services(worker, upstream.on(worker));
     in_thread(async move { server.serve(listener, services, shutdown).await.unwrap() });
     running

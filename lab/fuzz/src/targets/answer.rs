@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::{FutureExt, stream};
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Frame;
-use http_body_util::StreamBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use tonic::{Code, Status, body::Body, client::Grpc};
 use tonic_prost::ProstCodec;
 
@@ -19,7 +19,7 @@ use super::{
 };
 use service_runtime::{
     Identity, Peer,
-    harness::check,
+    harness::{Encoding, check_answer},
     origin::{self, Facts},
     status::{Broken, Cause},
 };
@@ -43,12 +43,15 @@ pub fn holds(input: &[u8]) -> bool {
     };
     let expected = expected(status, &text, end.as_ref());
     for pieces in cuts(text.body) {
-        let checked = check(answer(status, &text.headers, &pieces, end.clone()), LIMIT);
+        let answer = answer(status, &text.headers, &pieces, end.clone());
+        let checked = check_answer(answer, LIMIT, Encoding::Identity);
         match checked.now_or_never().expect("there is nothing to wait for") {
             Ok(checked) => {
-                let message = checked.body().clone().collect_now();
+                let (head, body) = checked.into_parts();
+                let (message, trailers) = all_of(body);
                 assert_eq!(expected.as_deref(), Ok(&message[..]));
-                is_read_by_tonic(checked);
+                let again = Full::new(message).with_trailers(std::future::ready(Some(Ok(trailers))));
+                is_read_by_tonic(Response::from_parts(head, Body::new(again)));
             }
             Err(status) => {
                 assert_eq!(expected, Err(Cause::of(&status)));
@@ -64,25 +67,23 @@ type End = Option<Result<HeaderMap, Cause>>;
 fn answer(status: StatusCode, headers: &HeaderMap, pieces: &[&[u8]], end: End) -> Response<Body> {
     let data = pieces.iter().map(|piece| Ok(Frame::data(Bytes::copy_from_slice(piece))));
     let end = end.map(|end| end.map(Frame::trailers).map_err(Status::from));
-    let mut answer = Response::new(Body::new(StreamBody::new(stream::iter(data.chain(end).collect::<Vec<_>>()))));
+    let ends = end.is_none() && pieces.iter().all(|piece| piece.is_empty());
+    let frames: Vec<_> = data.chain(end).collect();
+    let mut answer = Response::new(if ends { Body::empty() } else { Body::new(StreamBody::new(stream::iter(frames))) });
     (*answer.status_mut(), *answer.headers_mut()) = (status, headers.clone());
     answer
 }
 
-trait CollectNow {
-    fn collect_now(self) -> Bytes;
-}
-
-impl CollectNow for http_body_util::Full<Bytes> {
-    fn collect_now(self) -> Bytes {
-        let collected = http_body_util::BodyExt::collect(self).now_or_never().expect("it is whole");
-        collected.unwrap_or_else(|never| match never {}).to_bytes()
-    }
+fn all_of(body: impl http_body::Body<Data = Bytes, Error = Status>) -> (Bytes, HeaderMap) {
+    let collected = body.collect().now_or_never().expect("it is whole").expect("it has not failed");
+    let trailers = collected.trailers().cloned().expect("a status");
+    (collected.to_bytes(), trailers)
 }
 
 fn expected(status: StatusCode, text: &Text, end: Option<&Result<HeaderMap, Cause>>) -> Result<Vec<u8>, Cause> {
     let http = Err(Cause::Http(status.as_u16()));
-    let early = told(&text.headers);
+    // Headers are the status only where they end the stream.
+    let early = (text.body.is_empty() && end.is_none()).then(|| told(&text.headers)).flatten();
     match early {
         Some(Ok(0)) => {}
         Some(failed) => return Err(failed.map_or(Cause::Broken(Broken::BadStatus), Cause::Answered)),
@@ -146,7 +147,7 @@ fn is_told_by_the_contract(cause: Cause) {
 }
 
 /// tonic decodes what was let through, and does not panic at what it finds.
-fn is_read_by_tonic(checked: Response<http_body_util::Full<Bytes>>) {
+fn is_read_by_tonic(checked: Response<Body>) {
     let mut once = Some(checked);
     let service = tower::service_fn(move |_| {
         let checked = once.take().expect("one call");

@@ -8,16 +8,22 @@ pub const WORDS: &str = r"\x00\x00\x00\x04\x00\x00\x00\x00\x00 \x00\x00\x08\x07\
 pub fn holds(input: &[u8]) -> bool {
     let (heads, is_between) = heads(input);
     for pieces in cuts(input) {
-        let (mut frames, mut begun, mut seen) = (Frames::default(), 0, Vec::new());
+        let mut frames = Frames::default();
+        let mut seen = Vec::new();
+        let mut begun = 0;
+        let mut payload = 0;
         pieces.iter().for_each(|piece| {
             frames.follow(piece, |step| match step {
                 Step::Begins => begun += 1,
                 Step::Head(head) => seen.push(head),
+                Step::Payload(bytes) => payload += bytes.len(),
             });
         });
         assert_eq!(seen, heads, "in {} pieces", pieces.len());
         assert_eq!(begun, heads.len() + usize::from(frames.is_in_head()), "in {} pieces", pieces.len());
         assert_eq!(frames.is_between(), is_between);
+        let announced = heads.iter().map(|head| head.length).sum::<usize>();
+        assert!(if is_between { payload == announced } else { payload <= announced }, "{payload} of {announced}");
     }
     heads.len() > 1
 }

@@ -33,7 +33,7 @@ fn read(pieces: &[&[u8]]) -> Result<Vec<u8>, &'static str> {
         Ok::<_, Status>(Frame::data(Bytes::copy_from_slice(piece)))
     });
     let body = StreamBody::new(stream::iter(frames));
-    let read = async { read_message(body, LIMIT, Encoding::Identity).await?.message() };
+    let read = async { read_message(body, LIMIT, Encoding::Identity).await?.message().0 };
     let read = read.now_or_never().expect("there is nothing to wait for");
     read.map(|message| message.to_vec()).map_err(|wrong| word(&wrong))
 }

@@ -21,8 +21,7 @@ pub fn holds(input: &[u8]) -> bool {
     let taken = takes_over(&call, if headers.contains_key(REQUEST_ID) { id } else { b"" });
     let trace = headers.contains_key(TRACEPARENT).then(|| trace(parent)).flatten();
     assert_eq!(call.trace_id().map(str::as_bytes), trace);
-    let mut passed_on = HeaderMap::new();
-    call.pass_on(&mut passed_on);
+    let passed_on: HeaderMap = call.passed_on().iter().cloned().collect();
     assert_eq!(passed_on.get(REQUEST_ID), Some(call.request_id()));
     assert_eq!(passed_on.get(TRACEPARENT), headers.get(TRACEPARENT));
     taken || trace.is_some()

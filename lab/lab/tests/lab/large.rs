@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::faults::support::start;
 
 /// Below the 4 MiB at which tonic stops reading an answer that has its status in front (docs/contract.md, "Not yet").
-const SIZE: &str = "3MiB";
+const SIZE: &str = "5MiB";
 const LIMIT: [&str; 2] = ["--max-message-size", "20MiB"];
 
 /// The report of a few calls with texts of that size; `load` compares each text with what comes back.

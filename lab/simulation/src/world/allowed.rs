@@ -30,10 +30,14 @@ pub const SLOW: Set = Set(TIMEOUT.0 | DEADLINE.0);
 pub const CONNECTING: Set = Set(UNREACHABLE.0 | NOT_GRPC.0 | DEADLINE.0);
 /// A connection that ends takes its calls with it; and one that did not last counts as a failed try.
 pub const ENDS: Set = Set(LOST.0 | UNREACHABLE.0);
-pub const ANYTHING: Set = Set((1 << 12) - 1);
+/// No stream is free.
+pub const BUSY: Set = Set(1 << 12);
+/// The peer has said something to the call.
+pub const ANSWERED: Set = Set(OK.0 | SAYS_SO.0 | WEB.0 | OVERLOADED.0 | BROKEN.0 | ERROR.0);
+pub const ANYTHING: Set = Set((1 << 13) - 1);
 
 /// Each outcome as a caller sees it.
-const OUTCOMES: [(Set, Code, &str); 11] = [
+const OUTCOMES: [(Set, Code, &str); 12] = [
     (OK, Code::Ok, ""),
     (UNREACHABLE, Code::Unavailable, "SERVICE_A_UNREACHABLE"),
     (LOST, Code::Unavailable, "SERVICE_A_CONNECTION_LOST"),
@@ -45,6 +49,7 @@ const OUTCOMES: [(Set, Code, &str); 11] = [
     (BROKEN, Code::Internal, "SERVICE_A_BROKEN"),
     (ERROR, Code::Internal, "SERVICE_A_ERROR"),
     (DEADLINE, Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
+    (BUSY, Code::Unavailable, "SERVICE_A_BUSY"),
 ];
 
 impl Set {
@@ -103,9 +108,10 @@ pub fn of_behavior(name: &str) -> Set {
         "refuse" | "settings-then-close" => ENDS,
         // They take a moment until they break it, and some callers do not have that.
         "endless-messages" | "endless-message" => BROKEN | DEADLINE,
-        "headers-then-reset" | "half-message-then-reset" => ENDS | DEADLINE,
+        "headers-then-reset" | "half-message-then-reset" | "reset-on-accept" => ENDS | DEADLINE,
         _ if is("close-") || is("reset-") || name.ends_with("-close") || name.ends_with("-reset") => ENDS,
-        "streams-0" => UNREACHABLE | SLOW | LOST,
+        // A connection from before it had this behavior has the old limit, and its calls are refused.
+        "streams-0" => BUSY | DEADLINE | UNREACHABLE,
         "window-0" | "no-ping" => SLOW | ENDS,
         // Half of a frame that is longer than any may be is an error at once.
         "half-frame-then-stall" => SLOW | ENDS | BROKEN,

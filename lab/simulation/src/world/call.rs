@@ -1,10 +1,10 @@
 //! A call as a service makes it, and what its caller sees.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use http::{HeaderMap, HeaderValue, uri::PathAndQuery};
 use tokio::time::{Instant, timeout};
-use tonic::{Response, Status, client::Grpc};
+use tonic::{Request, Response, Status, client::Grpc};
 use tonic_prost::ProstCodec;
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
     draw::Shot,
 };
 use service_runtime::{
-    client::WorkerUpstream,
+    client::{MethodKind, WorkerUpstream},
     context::{Context, REQUEST_ID},
     deadline::Deadline,
     harness::begin_call,
@@ -46,7 +46,7 @@ impl fmt::Display for Record {
     }
 }
 
-pub async fn call(upstream: Arc<WorkerUpstream>, number: usize, shot: Shot) -> Record {
+pub async fn call(upstream: WorkerUpstream, number: usize, shot: Shot) -> Record {
     let began = Instant::now();
     let text = format!("call {number} {}", "x".repeat(shot.length));
     let call = echo(&upstream, number, shot, text.clone());
@@ -76,13 +76,16 @@ async fn echo(upstream: &WorkerUpstream, number: usize, shot: Shot, text: String
     let id = HeaderValue::try_from(format!("{number:016}")).unwrap();
     let call = begin_call(&HeaderMap::from_iter([(REQUEST_ID, id)]));
     let context = Context { call, deadline: shot.timeout.map(Deadline::after) };
-    let answer = upstream.call(&context, Echo { text }, |channel, request| async {
-        let asked = request.get_ref().text.clone();
-        let method = PathAndQuery::from_static("/echo.v1.EchoService/Echo");
-        let mut grpc = Grpc::new(channel);
-        grpc.ready().await?;
-        let answer: Response<Echo> = grpc.unary(request, method, ProstCodec::default()).await?;
-        if answer.get_ref().text == asked { Ok(answer) } else { Err(Cause::Broken(Broken::AnotherText).into()) }
-    });
-    answer.await
+    let mut grpc = Grpc::new(upstream.channel(&context));
+    grpc.ready().await?;
+    let mut request = Request::new(Echo { text: text.clone() });
+    request.extensions_mut().insert(MethodKind::UNARY.idempotent());
+    let method = PathAndQuery::from_static("/echo.v1.EchoService/Echo");
+    let answer: Response<Echo> =
+        upstream.checked(&context, grpc.unary(request, method, ProstCodec::default()).await)?;
+    if answer.get_ref().text == text {
+        Ok(answer)
+    } else {
+        Err(upstream.failed(&context, Cause::Broken(Broken::AnotherText)))
+    }
 }

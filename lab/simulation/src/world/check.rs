@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    allowed::{DEADLINE, PEER_GIVES_UP, Set, TIMEOUT},
+    allowed::{ANSWERED, DEADLINE, PEER_GIVES_UP, Set, TIMEOUT},
     call::Record,
     draw::{Plan, ms},
     net::Net,
@@ -53,13 +53,19 @@ pub fn call(record: &Record, plan: &Plan, net: &Net) -> Option<String> {
     None
 }
 
-/// Whether the connects of an outage were as few as they have to be.
-pub fn dials(net: &Net) -> Option<String> {
+/// Whether the connects of an outage were as few as they have to be. A connection that answers a call is replaced at once: with an
+/// answer, whatever kind it is of, another outage begins.
+pub fn dials(net: &Net, records: &[Record]) -> Option<String> {
     let too_many = |dials: &[Instant], within: Duration, most: usize| {
         dials.windows(most + 1).any(|some| some[most] - some[0] < within)
     };
+    let answered = |record: &&Record| record.outcome.is_some_and(|outcome| outcome.is_in(ANSWERED));
+    let answers: Vec<_> = records.iter().filter(answered).collect();
+    let none_between =
+        |from: &Instant, to: &Instant| !answers.iter().any(|call| call.began <= *to && call.ended >= *from);
     let outages = net.dials_while_down();
-    let minute = outages.iter().any(|dials| too_many(dials, Duration::from_secs(60), 80));
-    let second = outages.iter().any(|dials| too_many(dials, Duration::from_secs(1), 6));
-    (minute || second).then(|| "connects too often while there is nothing to connect to".to_owned())
+    let mut outages = outages.iter().flat_map(|dials| dials.chunk_by(none_between));
+    let often =
+        outages.any(|dials| too_many(dials, Duration::from_secs(60), 80) || too_many(dials, Duration::from_secs(1), 6));
+    often.then(|| "connects too often while there is nothing to connect to".to_owned())
 }

@@ -159,7 +159,11 @@ impl Net {
         let (wire, cable) = Wire::new(io);
         let mut inner = self.lock();
         let brief = matches!(path, Path::Brief(_));
-        cable.lock().spoilt = brief || self.role.behavior().name() == "streams-0";
+        let takes_no_call = self.role.behavior().name() == "streams-0";
+        cable.lock().spoilt = brief || takes_no_call;
+        if takes_no_call {
+            inner.begin_span(allowed::of_behavior("streams-0"), Some(cable.clone()));
+        }
         if brief {
             inner.begin_span(allowed::ENDS, Some(cable.clone()));
         }

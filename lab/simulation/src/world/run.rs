@@ -1,9 +1,6 @@
 //! Plays one seed: the calls of each phase, then the peer's recovery, then the end of everything.
 
-use std::{
-    sync::{Arc, LazyLock},
-    time::Duration,
-};
+use std::{sync::LazyLock, time::Duration};
 
 use tokio::{
     runtime,
@@ -74,7 +71,7 @@ fn play_plan(seed: u64, plan: &Plan) -> (Outcome, Option<usize>) {
 
 struct Run {
     net: Net,
-    upstream: Arc<WorkerUpstream>,
+    upstream: WorkerUpstream,
     calls: Calls,
     records: Vec<Record>,
     begun: usize,
@@ -92,17 +89,12 @@ impl Run {
             connect_timeout: plan.connect_timeout,
             // Half of the seeds without retries.
             retry_attempts: if seed.is_multiple_of(2) { 3 } else { 1 },
+            connections: 8,
+            // The shortest, so that a seed is soon over.
+            keepalive: Some(Duration::from_secs(10)),
         };
         let upstream = upstream_over(net.clone(), identity, how);
-        Run {
-            net,
-            upstream: Arc::new(upstream),
-            calls: Calls::default(),
-            records: Vec::new(),
-            begun: 0,
-            wrong: Vec::new(),
-            tasks: None,
-        }
+        Run { net, upstream, calls: Calls::default(), records: Vec::new(), begun: 0, wrong: Vec::new(), tasks: None }
     }
 
     async fn play(&mut self, plan: &Plan) {
@@ -199,7 +191,7 @@ impl Run {
 
     fn checked(&self, plan: &Plan) -> Vec<String> {
         let calls = self.records.iter().flat_map(|record| check::call(record, plan, &self.net));
-        calls.chain(check::dials(&self.net)).collect()
+        calls.chain(check::dials(&self.net, &self.records)).collect()
     }
 
     /// Without the upstream nothing of it is left.

@@ -15,7 +15,7 @@ use crate::{
     client::{
         Backoff, BoxFuture, ByteStream, Dial, Endpoint, replica::Attempt, replicas::ReplicaConfig, subset::Subset,
     },
-    deadline::Deadline,
+    deadline::{Deadline, SetBy},
     identity::Peer,
 };
 
@@ -70,6 +70,9 @@ fn balancer<D: Dial>(ways: impl IntoIterator<Item = D>) -> Balancer {
         dialer: Arc::new(ways),
         connect_timeout: Duration::from_secs(1),
         max_backoff: Duration::from_secs(1),
+        keepalive: None,
+        connections: 1,
+        total: Arc::default(),
         log: Arc::default(),
         outliers: Arc::default(),
         subset: Subset { size: 1000, client: 0 },
@@ -88,8 +91,9 @@ async fn settled<D: Dial>(ways: impl IntoIterator<Item = D>) -> Balancer {
 }
 
 async fn begin(balancer: &Balancer, avoid: &[Address]) -> Attempt {
-    let (replica, connection) = balancer.pick(avoid).await.unwrap();
-    replica.begin(connection, Deadline::after(Duration::from_secs(1)))
+    let mut attempt = balancer.pick(avoid).await.unwrap();
+    attempt.begin(Some((Deadline::after(Duration::from_secs(1)), SetBy::Cap)));
+    attempt
 }
 
 async fn picked(balancer: &Balancer, avoid: &[Address]) -> u16 {
@@ -127,8 +131,7 @@ async fn shares_the_turn_of_one_that_is_not_ready_among_the_others() {
 async fn prefers_the_one_with_fewer_calls_in_flight() {
     let balancer = settled([to("echo"), to("echo")]).await;
     let first = balancer.replicas.set()[0].clone();
-    let begin = || first.clone().begin(first.subchannel.connection().unwrap(), Deadline::after(Duration::from_secs(1)));
-    let busy = [begin(), begin()];
+    let busy = [first.reserve(), first.reserve()];
     assert_eq!(spread(&balancer, 100).await, [(2, 100)].into());
     drop(busy);
     assert_eq!(spread(&balancer, 100).await, [(1, 50), (2, 50)].into());
@@ -163,7 +166,7 @@ async fn gives_no_call_to_a_replica_that_keeps_failing_until_it_had_time_to_mend
     let balancer = settled([to("echo"), to("echo")]).await;
     let mut failures = 0;
     while failures < 5 {
-        let attempt = begin(&balancer, &[]).await;
+        let mut attempt = begin(&balancer, &[]).await;
         let fails = attempt.replica.endpoint.address.tcp().unwrap().port() == 1;
         failures += usize::from(fails);
         attempt.ended(fails.then_some(Cause::Answered(14)));
@@ -180,9 +183,9 @@ async fn takes_a_call_that_ran_out_of_a_fair_time_for_a_failure_and_no_other() {
     let balancer = settled([to("echo"), to("echo")]).await;
     for (time, ejected) in [(50, false), (500, true)] {
         for _ in 0..20 {
-            let (replica, connection) = balancer.pick(&[]).await.unwrap();
-            let is_first = replica.endpoint.address.tcp().unwrap().port() == 1;
-            let attempt = replica.begin(connection, Deadline::after(Duration::from_millis(time)));
+            let mut attempt = balancer.pick(&[]).await.unwrap();
+            let is_first = attempt.replica.endpoint.address.tcp().unwrap().port() == 1;
+            attempt.begin(Some((Deadline::after(Duration::from_millis(time)), SetBy::Cap)));
             if is_first {
                 sleep(Duration::from_millis(time)).await;
                 drop(attempt);
@@ -216,8 +219,8 @@ async fn tells_the_failure_that_tells_most() {
 async fn keeps_the_connections_of_replicas_that_stay_and_lets_the_others_go() {
     let balancer = settled([to("echo"), to("echo")]).await;
     let (kept, gone) = (balancer.replicas.set()[0].clone(), balancer.replicas.set()[1].clone());
-    let in_flight = gone.clone().begin(gone.subchannel.connection().unwrap(), Deadline::after(Duration::from_secs(1)));
-    let never = Failure { cause: Cause::Unresolved, next_try: Instant::now() };
+    let in_flight = gone.reserve().unwrap();
+    let never = Failure { cause: Cause::Unresolved, next_try: None };
     balancer.replicas.replace(std::slice::from_ref(&kept.endpoint), never);
     assert_eq!(spread(&balancer, 10).await, [(1, 10)].into());
     assert!(Arc::ptr_eq(&balancer.replicas.set()[0], &kept));

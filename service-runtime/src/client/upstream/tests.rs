@@ -8,12 +8,14 @@ use std::{
 use hostile_peer::{Role, serve};
 use http::uri::PathAndQuery;
 use tokio::io::duplex;
-use tonic::client::Grpc;
+use tokio::time::{Instant, sleep};
+use tonic::{Request, client::Grpc};
 use tonic_prost::ProstCodec;
 
 use super::*;
 use crate::{
-    client::{BoxFuture, ByteStream, Endpoint},
+    client::{BoxFuture, ByteStream, Endpoint, MethodKind, call::RETRY_WAIT},
+    harness::{Simulated, upstream_over},
     identity::service_b,
     origin::Origin,
 };
@@ -35,28 +37,15 @@ impl Dial for Once {
 }
 
 fn upstream() -> WorkerUpstream {
-    let peer = Peer::new("service-a");
-    let endpoint = Endpoint { target: "service-a:1".parse().unwrap(), address: ([127, 0, 0, 1], 1).into() };
-    let config = ReplicaConfig {
-        peer: peer.clone(),
-        dialer: Arc::new(Once::default()),
-        connect_timeout: Duration::from_secs(1),
-        max_backoff: Duration::from_secs(1),
-        log: Arc::default(),
-        outliers: Arc::default(),
-        subset: Subset::new(1, "b", 0),
-    };
-    WorkerUpstream {
-        identity: service_b(),
-        peer,
-        url: endpoint.to_string().into(),
+    let how = Simulated {
+        seed: 1,
         cap: Duration::from_secs(2),
-        max_message: 1024,
+        connect_timeout: Duration::from_secs(1),
         retry_attempts: 3,
-        balancer: Balancer::of(config, [(endpoint, Backoff::default())]),
-        budget: Arc::default(),
-        random: Mutex::new(StdRng::seed_from_u64(1)),
-    }
+        connections: 1,
+        keepalive: None,
+    };
+    upstream_over(Once::default(), service_b(), how)
 }
 
 #[tokio::test(start_paused = true)]
@@ -65,13 +54,13 @@ async fn does_not_wait_for_a_connection_to_ask_again_when_it_has_its_answer() {
     // Connected for long, so that the next connection is a first try, which another call would wait for.
     sleep(Duration::from_secs(1)).await;
     let began = Instant::now();
-    let context = Context::of(&Request::new(()));
-    let answer = upstream.call(&context, (), |channel, request| async {
-        let mut grpc = Grpc::new(channel);
-        grpc.ready().await?;
-        grpc.unary::<(), (), _>(request, PathAndQuery::from_static("/x/y"), ProstCodec::default()).await
-    });
-    let origin = Origin::of(&answer.await.unwrap_err()).unwrap();
+    let context = Context::new();
+    let mut grpc = Grpc::new(upstream.channel(&context));
+    grpc.ready().await.unwrap();
+    let mut request = Request::new(());
+    request.extensions_mut().insert(MethodKind::UNARY.idempotent());
+    let answer = grpc.unary::<(), (), _>(request, PathAndQuery::from_static("/x/y"), ProstCodec::default()).await;
+    let origin = Origin::of(&answer.unwrap_err()).unwrap();
     assert_eq!((origin.reason.as_str(), origin.attempts), ("SERVICE_A_CONNECTION_LOST", Some(1)));
     // The pause before the retry is 20 ms at most.
     assert!(began.elapsed() <= Duration::from_millis(20) + RETRY_WAIT, "{:?}", began.elapsed());

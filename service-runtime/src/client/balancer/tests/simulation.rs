@@ -92,10 +92,10 @@ async fn simulated(replicas: u16, sick: Sick) -> Figures {
 async fn caller(balancer: &Balancer, sick: Sick, ends: Instant) -> Vec<(u16, Instant)> {
     let mut calls = Vec::new();
     while Instant::now() < ends {
-        let (replica, connection) = balancer.pick(&[]).await.unwrap();
-        let port = replica.endpoint.address.tcp().unwrap().port();
+        let mut attempt = balancer.pick(&[]).await.unwrap();
+        let port = attempt.replica.endpoint.address.tcp().unwrap().port();
         calls.push((port, Instant::now()));
-        let attempt = replica.begin(connection, Deadline::after(TIMEOUT));
+        attempt.begin(Some((Deadline::after(TIMEOUT), SetBy::Cap)));
         match sick {
             Sick::Unavailable if port == 1 => {
                 sleep(Duration::from_millis(1)).await;

@@ -1,0 +1,186 @@
+//! One call to a peer: one attempt after the other, until one is answered, may not be made again, or the time is up.
+
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use http::{HeaderMap, Request, Response};
+use http_body::Body as _;
+use tokio::time::{sleep, timeout};
+use tonic::{Status, body::Body};
+
+use super::{
+    answer::AnswerBody,
+    check::{self, WholeBody},
+    methods::Called,
+    progress::{Failed, Last, Progress, served_by},
+    replica::Attempt,
+    request::Outgoing,
+    retry,
+    stream::Incoming,
+    under_way::PeerCallUnderWay,
+    worker::Worker,
+};
+use crate::{
+    context::Context,
+    deadline::{self, Deadline},
+    grpc::Encoding,
+    status,
+};
+
+/// The longest that a retry waits for a replica to be ready: its call has had its answer already.
+pub(super) const RETRY_WAIT: Duration = Duration::from_millis(50);
+
+/// The clock of a runtime counts in these: a pause may take one longer.
+const TICK: Duration = Duration::from_millis(1);
+
+/// Calls the peer. Errors: a status of the contract, with its origin.
+pub(super) async fn call(
+    worker: Arc<Worker>,
+    context: Context,
+    request: Request<Body>,
+) -> Result<Response<AnswerBody>, Status> {
+    worker.budget.call();
+    let Called { kind, cap } = worker.methods.called(&request);
+    let outgoing = Outgoing::new(request, kind.client_streaming).await?;
+    let deadline = Deadline::for_peer(context.deadline, kind.is_unary().then_some(cap), outgoing.timeout);
+    let call = PeerCallUnderWay { worker, context, kind, deadline, progress: Progress::default() };
+    call.answer(&outgoing).await
+}
+
+/// What has come of an answer that is none of a failure.
+enum Answer {
+    /// All of it.
+    Whole(Response<WholeBody>),
+    /// The headers of a stream, whose messages are compressed like this.
+    Begun(Response<Body>, Encoding),
+}
+
+impl Answer {
+    fn headers(&self) -> &HeaderMap {
+        match self {
+            Answer::Whole(answer) => answer.headers(),
+            Answer::Begun(answer, _) => answer.headers(),
+        }
+    }
+}
+
+impl PeerCallUnderWay {
+    /// An answer, within the deadline: the whole of a unary one. Of a stream the headers; the rest comes with the body, which keeps the
+    /// deadline too.
+    async fn answer(mut self, outgoing: &Outgoing) -> Result<Response<AnswerBody>, Status> {
+        let deadline = self.deadline.map(|(deadline, _)| deadline);
+        let (answer, mut attempt) = match deadline::keep(deadline, self.attempts(outgoing)).await {
+            Ok(Ok(answered)) => answered,
+            Ok(Err(failed)) => return Err(self.failed(failed)),
+            Err(deadline::Passed) => return Err(self.time_is_up()),
+        };
+        // Of a stream too: our own answer, which may begin now, says who answered.
+        let served_by = served_by(answer.headers());
+        self.note(served_by.clone(), None);
+        Ok(match answer {
+            Answer::Whole(answer) => {
+                attempt.ended(None);
+                answer.map(AnswerBody::Whole)
+            }
+            Answer::Begun(answer, encoding) => {
+                answer.map(|body| AnswerBody::Stream(Box::new(Incoming::new(body, encoding, self, attempt, served_by))))
+            }
+        })
+    }
+
+    async fn attempts(&mut self, outgoing: &Outgoing) -> Result<(Answer, Attempt), Failed> {
+        self.progress.begun = true;
+        loop {
+            let mut attempt = self.pick().await?;
+            let deadline = self.deadline.map(|(deadline, _)| deadline);
+            let request = outgoing.attempt(&self.context.call, deadline, self.progress.failed);
+            self.progress.sent(&attempt.replica);
+            attempt.begin(self.deadline);
+            let sent = match attempt.connection.send(request).await {
+                Ok(answer) => self.check(answer, outgoing).await,
+                Err(cause) => Err(cause.into()),
+            };
+            let status = match sent {
+                Ok(answer) => return Ok((answer, attempt)),
+                Err(status) => status,
+            };
+            self.context.call.hear(status.metadata().as_ref());
+            let failed = self.read(&status, &attempt);
+            attempt.ended(Some(failed.cause));
+            self.again(failed, &attempt, outgoing).await?;
+        }
+    }
+
+    /// What a channel may believe of an answer.
+    async fn check(&self, answer: Response<Body>, outgoing: &Outgoing) -> Result<Answer, Status> {
+        self.context.call.hear(answer.headers());
+        let encoding = outgoing.encoding_of(answer.headers());
+        if self.kind.is_unary() {
+            return Ok(Answer::Whole(check::whole(answer, self.worker.max_message, encoding).await?));
+        }
+        let answer = check::head(answer)?;
+        let is_whole = answer.body().is_end_stream();
+        Ok(if is_whole { Answer::Whole(answer.map(|_| WholeBody::default())) } else { Answer::Begun(answer, encoding) })
+    }
+
+    /// A replica with a free stream. A retry that finds none is no attempt: the earlier answer stands.
+    async fn pick(&mut self) -> Result<Attempt, Failed> {
+        let balancer = &self.worker.balancer;
+        let progress = &mut self.progress;
+        let pick = balancer.pick(&progress.tried);
+        let picked = match &progress.last {
+            // No replica has processed the call: it may wait like any other.
+            None | Some(Last { transparent: true, .. }) => pick.await,
+            Some(_) => match timeout(RETRY_WAIT, pick).await {
+                Ok(picked) => picked,
+                Err(_) => return Err(progress.earlier().unwrap_or_else(|| Failed::because(balancer.waits_for()))),
+            },
+        };
+        picked.map_err(|failure| progress.earlier().unwrap_or_else(|| failure.into()))
+    }
+
+    /// Returns when it is time for the next attempt. Errors: there is none; the failure stands.
+    async fn again(&mut self, failed: Failed, attempt: &Attempt, outgoing: &Outgoing) -> Result<(), Failed> {
+        if !outgoing.is_whole() {
+            return Err(failed);
+        }
+        match failed.cause.transparent_retry() {
+            status::Retry::NeverSent => {
+                self.progress.not_sent();
+                attempt.connection.gone().await;
+                return Ok(());
+            }
+            status::Retry::NotProcessed if !self.progress.retried_transparently => {
+                self.progress.failed_transparently(failed);
+                return Ok(());
+            }
+            _ => {}
+        }
+        // Past the deadline its caller does not wait.
+        let in_time = |pause: &Duration| self.deadline.is_none_or(|(deadline, _)| *pause + TICK < deadline.remaining());
+        match self.pause(&failed).filter(in_time).filter(|_| self.worker.budget.take()) {
+            Some(pause) => {
+                self.progress.failed(failed);
+                sleep(pause).await;
+                Ok(())
+            }
+            None => Err(failed),
+        }
+    }
+
+    /// Before a retry that is configured.
+    fn pause(&self, failed: &Failed) -> Option<Duration> {
+        let attempt = (self.progress.failed + 1, self.worker.retry_attempts);
+        let mut random = self.worker.random.lock().unwrap_or_else(PoisonError::into_inner);
+        retry::pause(failed.cause, failed.pushback, attempt, &mut random).filter(|_| self.kind.idempotent)
+    }
+}
+
+impl Outgoing {
+    /// How the messages of an answer are compressed, which only those may be whose caller can undo it.
+    fn encoding_of(&self, answer: &HeaderMap) -> Encoding {
+        if self.takes_compressed { Encoding::of(answer) } else { Encoding::Identity }
+    }
+}

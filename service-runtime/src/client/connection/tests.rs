@@ -1,0 +1,72 @@
+use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+
+use super::{
+    super::{io::STALLED, seen::NOT_HTTP2},
+    *,
+};
+use crate::frames::{GOAWAY, SETTINGS};
+
+const SETTINGS_FRAME: [u8; 9] = [0, 0, 0, SETTINGS, 0, 0, 0, 0, 0];
+
+/// Opens a connection to a peer that `acts` on its end of the wire, and tells what became of it.
+async fn open<Fut: Future<Output = DuplexStream>>(acts: impl FnOnce(DuplexStream) -> Fut) -> Result<(), Cause> {
+    let (client, peer) = duplex(64 * 1024);
+    let (opened, _peer) =
+        tokio::join!(timeout(Duration::from_secs(1), Connection::over(client, Opening::for_tests())), acts(peer));
+    opened.unwrap_or(Err(Cause::Timeout)).map(|_| ())
+}
+
+async fn says(mut peer: DuplexStream, bytes: &[u8]) -> DuplexStream {
+    peer.write_all(bytes).await.unwrap();
+    peer
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_connected_once_the_peers_settings_are_there() {
+    assert_eq!(open(|peer| says(peer, &SETTINGS_FRAME)).await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_not_connected_to_a_peer_that_accepts_and_says_nothing() {
+    assert_eq!(open(|peer| says(peer, b"")).await, Err(Cause::Timeout));
+}
+
+#[tokio::test(start_paused = true)]
+async fn tells_a_peer_that_is_no_grpc_server_from_one_that_is_not_there() {
+    let http1 = b"HTTP/1.1 400 Bad Request\r\n\r\n";
+    let tls_alert = [0x15, 3, 1, 0, 2, 2, 0x46];
+    let ack = [0, 0, 0, SETTINGS, 1, 0, 0, 0, 0];
+    for bytes in [&http1[..], b"H", &tls_alert, &ack, b"\0garbage and more of it"] {
+        assert_eq!(open(|peer| says(peer, bytes)).await, Err(NOT_HTTP2), "{bytes:?}");
+    }
+    let closes = |peer| async {
+        drop(peer);
+        duplex(1).0
+    };
+    assert_eq!(open(closes).await, Err(Cause::Unreachable("closed")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_gone_when_the_peer_goes_away_and_when_it_closes() {
+    let goaway = [0, 0, 8, GOAWAY, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    for bytes in [&goaway[..], &[]] {
+        let (client, mut peer) = duplex(64 * 1024);
+        peer.write_all(&SETTINGS_FRAME).await.unwrap();
+        let connection = Connection::over(client, Opening::for_tests()).await.unwrap();
+        assert!(timeout(Duration::from_secs(1), connection.gone()).await.is_err(), "gone too early");
+        peer.write_all(bytes).await.unwrap();
+        let _open = (!bytes.is_empty()).then_some(peer);
+        timeout(Duration::from_secs(1), connection.gone()).await.expect("gone");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_gone_when_the_peer_takes_no_byte_for_as_long_as_keepalive_would_wait() {
+    // As much as it takes until the preface is sent, and less than what follows.
+    let (client, mut peer) = duplex(32);
+    peer.write_all(&SETTINGS_FRAME).await.unwrap();
+    let connection = Connection::over(client, Opening::for_tests()).await.unwrap();
+    assert!(timeout(STALLED - Duration::from_millis(10), connection.gone()).await.is_err(), "gone too early");
+    timeout(Duration::from_millis(20), connection.gone()).await.expect("gone");
+    assert_eq!(connection.end(), Some(Cause::ConnectionLost("no answer to keepalive")));
+}

@@ -1,0 +1,63 @@
+//! When HTTP/2 PINGs go out (gRFC A8). A link that is dead is the kernel's to find; they find a process that is.
+
+use std::time::Duration;
+
+/// Between PINGs while calls are open, and for the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keepalive {
+    pub(crate) interval: Duration,
+    pub(crate) answer: Duration,
+}
+
+/// Exactly 5 min jitters into a strike: grpc-go, grpc-java and C-core count PINGs under 5 min without HEADERS or DATA of theirs, and
+/// close the connection at the third or fourth.
+const BESIDE: Duration = Duration::from_secs(10);
+
+const ANSWER: Duration = Duration::from_secs(20);
+/// Whoever asks that often wants to know soon.
+const SOON: Duration = Duration::from_secs(3);
+const OFTEN: Duration = Duration::from_secs(60);
+
+impl Default for Keepalive {
+    /// Every 5 min.
+    fn default() -> Self {
+        Keepalive::every(Duration::from_secs(300))
+    }
+}
+
+impl Keepalive {
+    /// The shortest interval.
+    pub const SHORTEST: Duration = Duration::from_secs(10);
+
+    /// A PING about every `interval`; where that is shorter than [`SHORTEST`](Self::SHORTEST), as often as that.
+    pub fn every(interval: Duration) -> Self {
+        let interval = interval.max(Self::SHORTEST);
+        let is_often = interval < OFTEN;
+        Keepalive {
+            interval: if is_often { interval } else { interval + BESIDE },
+            answer: if is_often { SOON } else { ANSWER },
+        }
+    }
+
+    /// Half as often, for a peer that found it too often.
+    pub(crate) fn doubled(self) -> Self {
+        Keepalive { interval: self.interval * 2, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_clear_of_the_five_minutes_that_servers_count_and_asks_no_more_often_than_every_ten_seconds() {
+        let every = |secs| {
+            let Keepalive { interval, answer } = Keepalive::every(Duration::from_secs(secs));
+            (interval.as_secs(), answer.as_secs())
+        };
+        assert_eq!(every(300), (310, 20));
+        assert_eq!(every(60), (70, 20));
+        assert_eq!(every(59), (59, 3));
+        assert_eq!(every(1), (10, 3));
+    }
+}
