@@ -13,6 +13,7 @@ use tonic::{Status, body::Body};
 use super::{
     answer::AnswerBody,
     check::{self, WholeBody},
+    connection::Connection,
     methods::Called,
     progress::{Failed, Last, Progress, served_by},
     replica::Attempt,
@@ -45,7 +46,7 @@ pub(super) async fn call(
     let Called { kind, cap } = worker.methods.called(&request);
     let outgoing = Outgoing::new(request, kind.client_streaming).await?;
     let deadline = Deadline::for_peer(context.deadline, kind.is_unary().then_some(cap), outgoing.timeout);
-    let call = PeerCallUnderWay { worker, context, kind, deadline, progress: Progress::default() };
+    let call = PeerCallUnderWay { worker, context, kind, cap, deadline, progress: Progress::default() };
     call.answer(&outgoing).await
 }
 
@@ -109,7 +110,10 @@ impl PeerCallUnderWay {
             self.context.call.hear(status.metadata().as_ref());
             let failed = self.read(&status, &attempt);
             attempt.ended(Some(failed.cause));
-            self.again(failed, &attempt, outgoing).await?;
+            let connection = attempt.connection.clone();
+            // Its stream is free for others during a pause.
+            drop(attempt);
+            self.again(failed, &connection, outgoing).await?;
         }
     }
 
@@ -130,26 +134,26 @@ impl PeerCallUnderWay {
         let balancer = &self.worker.balancer;
         let progress = &mut self.progress;
         let pick = balancer.pick(&progress.tried);
-        let picked = match &progress.last {
-            // No replica has processed the call: it may wait like any other.
-            None | Some(Last { transparent: true, .. }) => pick.await,
-            Some(_) => match timeout(RETRY_WAIT, pick).await {
-                Ok(picked) => picked,
-                Err(_) => return Err(progress.earlier().unwrap_or_else(|| Failed::because(balancer.waits_for()))),
-            },
+        let most = match &progress.last {
+            // No replica has processed the call: it may wait like any other, and one without a deadline as long as the cap.
+            None | Some(Last { transparent: true, .. }) => self.cap,
+            Some(_) => RETRY_WAIT,
+        };
+        let Ok(picked) = timeout(most, pick).await else {
+            return Err(progress.earlier().unwrap_or_else(|| Failed::because(balancer.waits_for())));
         };
         picked.map_err(|failure| progress.earlier().unwrap_or_else(|| failure.into()))
     }
 
     /// Returns when it is time for the next attempt. Errors: there is none; the failure stands.
-    async fn again(&mut self, failed: Failed, attempt: &Attempt, outgoing: &Outgoing) -> Result<(), Failed> {
+    async fn again(&mut self, failed: Failed, connection: &Connection, outgoing: &Outgoing) -> Result<(), Failed> {
         if !outgoing.is_whole() {
             return Err(failed);
         }
         match failed.cause.transparent_retry() {
             status::Retry::NeverSent => {
                 self.progress.not_sent();
-                attempt.connection.gone().await;
+                connection.gone().await;
                 return Ok(());
             }
             status::Retry::NotProcessed if !self.progress.retried_transparently => {

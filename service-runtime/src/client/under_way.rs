@@ -1,6 +1,6 @@
 //! A call to a peer that is under way, and what is said of it when it ends.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use tokio::time::Instant;
@@ -25,6 +25,8 @@ pub(super) struct PeerCallUnderWay {
     pub worker: Arc<Worker>,
     pub context: Context,
     pub kind: MethodKind,
+    /// Of a unary call, and of how long a stream waits until it can begin.
+    pub cap: Duration,
     /// When it has to be answered, and who says so. A stream has no time of its own.
     pub deadline: Option<(Deadline, SetBy)>,
     pub progress: Progress,
