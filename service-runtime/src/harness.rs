@@ -1,14 +1,12 @@
 //! What the simulation and the fuzzers of this repository need of the insides; for nothing else, and without a promise.
 
 use std::{
-    sync::{Arc, Mutex, atomic::Ordering},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
-use http::{HeaderMap, Request, Response, Uri};
+use http::{HeaderMap, Uri};
 use rand::{SeedableRng, rngs::StdRng};
-use tokio::{io::DuplexStream, sync::watch};
-use tonic::body::Body;
 
 use crate::{
     client::{
@@ -17,9 +15,7 @@ use crate::{
     },
     context::Call,
     identity::Identity,
-    layers::{Handle, json::Query, user::NoLayers},
-    server::{Server, Services, connection, shared::Shared, stack::Stack, worker},
-    shutdown::Phase,
+    layers::json::Query,
     status::Refusal,
 };
 
@@ -30,39 +26,6 @@ pub use crate::{
     layers::behavior::{Action, Asked, Behavior, RPC_BEHAVIOR, read as read_behaviors},
     server::wire::Wire,
 };
-
-/// One worker of a server without a listener, which serves for as long as this is there.
-pub struct OneWorker {
-    stack: Stack<NoLayers>,
-    shared: Shared<NoLayers>,
-    _serving: watch::Sender<Phase>,
-}
-
-impl OneWorker {
-    /// Errors: services and descriptors that do not fit together.
-    pub fn new(server: Server, services: Services) -> anyhow::Result<Self> {
-        let (shared, serving) = server.shared()?;
-        Ok(OneWorker { stack: worker::assemble(&shared, services)?, shared, _serving: serving })
-    }
-
-    /// Serves one connection, whose calls `handler` takes: this worker, or something around it.
-    pub async fn serve(&self, io: DuplexStream, handler: Arc<impl Handle>) -> usize {
-        let config = &self.shared.config;
-        let (window, lifetime) = (config.stream_window(), config.lifetime());
-        connection::serve(io, None, handler, window, lifetime, self.shared.phases.clone()).await
-    }
-
-    /// Calls that count against the limit.
-    pub fn calls_in_flight(&self) -> usize {
-        self.shared.calls.load(Ordering::Relaxed)
-    }
-}
-
-impl Handle for OneWorker {
-    async fn handle(&self, request: Request<Body>) -> Response<Body> {
-        self.stack.handle(request).await
-    }
-}
 
 /// How a peer is called in a simulation.
 #[derive(Clone, Copy, Debug)]

@@ -59,4 +59,4 @@ pub use shutdown::Shutdown;
 #[cfg(feature = "server")]
 pub use layers::json;
 #[cfg(feature = "server")]
-pub use server::{Server, ServerConfig, Services};
+pub use server::{InProcess, Server, ServerConfig, Services};

@@ -2,7 +2,7 @@
 
 use hello::{HelloReply, HelloRequest, greeter_server};
 use serde_json::json;
-use service_runtime::{Identity, Server, ServerConfig, Services, harness::OneWorker, json::Route};
+use service_runtime::{Identity, InProcess, Server, ServerConfig, Services, json::Route};
 use tonic::{Request, Response, Status};
 
 use super::targets::LIMIT;
@@ -21,7 +21,7 @@ impl greeter_server::Greeter for Greeter {
 }
 
 /// A worker without a listener.
-pub fn greeter() -> OneWorker {
+pub fn greeter() -> InProcess {
     let mut config = ServerConfig::default();
     // As small as it takes for messages to be too large.
     config.max_message_size = LIMIT;
@@ -35,5 +35,5 @@ pub fn greeter() -> OneWorker {
     );
     let server = Server::new(Identity::new("hello", "hello.v1"), hello::DESCRIPTORS).config(config).json([route]);
     let services = Services::new().add(greeter_server::GreeterServer::new(Greeter));
-    OneWorker::new(server, services).expect("the descriptors are those of the service")
+    server.in_process(|_| services).expect("the descriptors are those of the service")
 }

@@ -67,6 +67,11 @@ impl UpstreamConfig {
             methods: Vec::new(),
         }
     }
+
+    /// The same for a peer without an address, such as a server in this process: [`Upstream::dialer`] has to say how it is reached.
+    pub fn in_process() -> Self {
+        Self::new(vec![Target::in_process()])
+    }
 }
 
 /// A peer as a process sees it: what its workers share. Make one for each peer, and [`on`](Upstream::on) of it for each worker.

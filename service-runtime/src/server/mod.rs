@@ -8,6 +8,7 @@ mod config;
 pub(crate) mod connection;
 mod flood;
 mod health;
+mod in_process;
 mod io;
 mod listen;
 mod listener;
@@ -44,6 +45,7 @@ use listener::Listener;
 use shared::Shared;
 
 pub use config::ServerConfig;
+pub use in_process::InProcess;
 pub use listen::{Listen, bind};
 pub use services::Services;
 pub use worker::{Draining, Worker};

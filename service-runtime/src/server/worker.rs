@@ -52,6 +52,11 @@ impl AsRef<Place> for Worker {
 }
 
 impl Worker {
+    pub(super) fn new<A>(index: usize, shared: &Shared<A>) -> Self {
+        let place = Place { identity: shared.identity.clone(), instance: shared.instance.clone(), worker: index };
+        Worker { place, phases: shared.phases.clone() }
+    }
+
     /// Tells whether the process takes calls; for health services.
     pub fn serving(&self) -> impl Fn() -> bool + Send + Sync + use<> {
         let phases = self.phases.clone();
@@ -97,8 +102,7 @@ pub(super) fn here<A: Around>(
     let (alive, ended) = oneshot::channel();
     let open = Arc::new(AtomicUsize::new(0));
     let handle = Handle { connections, open: open.clone(), ready, ended };
-    let place = Place { identity: shared.identity.clone(), instance: shared.instance.clone(), worker: index };
-    let worker = Worker { place, phases: shared.phases.clone() };
+    let worker = Worker::new(index, &shared);
     let run = async move {
         match assemble(&shared, factory(&worker)) {
             Ok(stack) => {

@@ -139,11 +139,16 @@ pub type Parts = (TcpListener, Trigger, Shutdown, Scripted, mpsc::UnboundedRecei
 pub async fn parts() -> Parts {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (trigger, shutdown) = Shutdown::new();
-    let (dropped, hears) = mpsc::unbounded_channel();
-    (listener, trigger, shutdown, Scripted { dropped }, hears)
+    let (scripted, dropped) = Scripted::new();
+    (listener, trigger, shutdown, scripted, dropped)
 }
 
 impl Scripted {
+    pub fn new() -> (Self, mpsc::UnboundedReceiver<()>) {
+        let (dropped, hears) = mpsc::unbounded_channel();
+        (Scripted { dropped }, hears)
+    }
+
     pub fn services(&self, encoding: Option<CompressionEncoding>) -> Services {
         let chat = ChatServer::new(self.clone()).max_decoding_message_size(usize::MAX);
         Services::new().add(encoding.into_iter().fold(chat, ChatServer::accept_compressed))

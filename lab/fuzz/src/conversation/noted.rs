@@ -6,7 +6,7 @@ use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
 use tonic::{Status, body::Body};
 
-use service_runtime::{harness::OneWorker, layers::Handle};
+use service_runtime::{InProcess, layers::Handle};
 
 /// What was answered: the HTTP status, and `grpc-status` once it is known.
 pub type Answers = Arc<Mutex<Vec<Answer>>>;
@@ -20,7 +20,7 @@ pub struct Answer {
 
 /// The worker for one connection.
 pub struct Noted {
-    pub worker: Arc<OneWorker>,
+    pub worker: Arc<InProcess>,
     pub answers: Answers,
 }
 

@@ -3,7 +3,7 @@
 use std::{ops::Range, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
-use service_runtime::harness::OneWorker;
+use service_runtime::InProcess;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, WriteHalf, duplex, split},
     runtime::{self, Runtime},
@@ -34,7 +34,7 @@ const LONGEST_CONNECTION: Duration = Duration::from_secs(600);
 /// One worker of a server, and its clock.
 pub struct World {
     runtime: Runtime,
-    worker: Arc<OneWorker>,
+    worker: Arc<InProcess>,
 }
 
 /// What came of one conversation.
