@@ -9,11 +9,11 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tonic::Status;
 
-use super::{check::WholeBody, stream::Incoming};
+use super::{stream::Incoming, whole::WholeBody};
 
 /// What a peer answers, as generated code may see it.
 pub enum AnswerBody {
-    /// Of a unary call: one message, and all of it is there.
+    /// Of a call that is answered once: all of it is there.
     Whole(#[doc(hidden)] WholeBody),
     /// Message by message.
     Stream(#[doc(hidden)] Box<Incoming>),
@@ -25,7 +25,7 @@ impl http_body::Body for AnswerBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         match self.get_mut() {
-            AnswerBody::Whole(whole) => Pin::new(whole).poll_frame(cx),
+            AnswerBody::Whole(whole) => Pin::new(whole).poll_frame(cx).map_err(|never| match never {}),
             AnswerBody::Stream(stream) => Pin::new(&mut **stream).poll_frame(cx),
         }
     }

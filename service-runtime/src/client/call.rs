@@ -5,14 +5,14 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::Body as _;
 use tokio::time::{sleep, timeout};
 use tonic::{Status, body::Body};
 
 use super::{
     answer::AnswerBody,
-    check::{self, WholeBody},
+    check,
     connection::Connection,
     methods::Called,
     progress::{Failed, Last, Progress, served_by},
@@ -21,6 +21,7 @@ use super::{
     retry,
     stream::Incoming,
     under_way::PeerCallUnderWay,
+    whole::WholeBody,
     worker::Worker,
 };
 use crate::{
@@ -59,16 +60,18 @@ enum Answer {
 }
 
 impl Answer {
-    fn headers(&self) -> &HeaderMap {
+    fn served_by(&self) -> Option<HeaderValue> {
         match self {
-            Answer::Whole(answer) => answer.headers(),
-            Answer::Begun(answer, _) => answer.headers(),
+            Answer::Whole(answer) => {
+                served_by(answer.headers()).or_else(|| answer.body().trailers().and_then(served_by))
+            }
+            Answer::Begun(answer, _) => served_by(answer.headers()),
         }
     }
 }
 
 impl PeerCallUnderWay {
-    /// An answer, within the deadline: the whole of a unary one. Of a stream the headers; the rest comes with the body, which keeps the
+    /// An answer, within the deadline: the whole of one that is no stream. Of a stream the headers; the rest comes with the body, which keeps the
     /// deadline too.
     async fn answer(mut self, outgoing: &Outgoing) -> Result<Response<AnswerBody>, Status> {
         let deadline = self.deadline.map(|(deadline, _)| deadline);
@@ -78,7 +81,7 @@ impl PeerCallUnderWay {
             Err(deadline::Passed) => return Err(self.time_is_up()),
         };
         // Of a stream too: our own answer, which may begin now, says who answered.
-        let served_by = served_by(answer.headers());
+        let served_by = answer.served_by();
         self.note(served_by.clone(), None);
         Ok(match answer {
             Answer::Whole(answer) => {
@@ -121,7 +124,7 @@ impl PeerCallUnderWay {
     async fn check(&self, answer: Response<Body>, outgoing: &Outgoing) -> Result<Answer, Status> {
         self.context.call.hear(answer.headers());
         let encoding = outgoing.encoding_of(answer.headers());
-        if self.kind.is_unary() {
+        if !self.kind.server_streaming {
             return Ok(Answer::Whole(check::whole(answer, self.worker.max_message, encoding).await?));
         }
         let answer = check::head(answer)?;

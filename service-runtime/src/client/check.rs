@@ -4,17 +4,12 @@
 //! messages, believes a status in headers that do not end the stream, and hangs on a peer that never ends its answer. Here an answer is
 //! checked before tonic sees it: status and content-type, framing, trailers, size, and of a unary answer that it is one message.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
-};
-
-use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::Body as _;
 use percent_encoding::percent_decode;
 use tonic::{Code, Status, body::Body, metadata::MetadataMap};
 
+use super::whole::WholeBody;
 use crate::{
     grpc::{self, Encoding, GRPC_ENCODING, Wrong, has_grpc_content},
     status::{Broken, Cause},
@@ -54,35 +49,6 @@ pub async fn whole(
     head.headers.remove(GRPC_ENCODING);
     head.headers = safe(head.headers);
     Ok(Response::from_parts(head, WholeBody { message: Some(message), trailers: Some(safe(trailers)) }))
-}
-
-/// One message, and what comes after it. Its status stands there: tonic takes an answer for one without a message where it stands in
-/// the headers, and forgets the limit of sizes that its caller has set.
-#[derive(Debug, Default)]
-pub struct WholeBody {
-    message: Option<Bytes>,
-    trailers: Option<HeaderMap>,
-}
-
-impl http_body::Body for WholeBody {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let frame = match self.message.take() {
-            Some(message) => Some(Frame::data(message)),
-            None => self.trailers.take().map(Frame::trailers),
-        };
-        Poll::Ready(frame.map(Ok))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.message.is_none() && self.trailers.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.message.as_ref().map_or(0, |message| message.len() as u64))
-    }
 }
 
 /// The headers of a streamed answer as tonic can take them: they are the status only where they end the stream.
@@ -180,6 +146,7 @@ pub fn cause(wrong: &Wrong<Status>) -> Cause {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use http::HeaderName;
     use http_body::Frame;
     use http_body_util::{BodyExt, StreamBody};

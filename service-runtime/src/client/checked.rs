@@ -9,10 +9,7 @@ use http::{Request, Response};
 use tonic::{Status, body::Body};
 use tower::Service;
 
-use super::{
-    check::{self, WholeBody},
-    connection::Connection,
-};
+use super::{check, connection::Connection, whole::WholeBody};
 use crate::grpc::Encoding;
 
 /// A channel for unary calls whose every failure is a [`Status`] with a [`Cause`](crate::status::Cause) behind it.

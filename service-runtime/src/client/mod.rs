@@ -41,6 +41,7 @@ pub(crate) mod subset;
 mod target;
 mod under_way;
 mod upstream;
+mod whole;
 mod window;
 pub(crate) mod worker;
 
@@ -58,3 +59,4 @@ pub use race::dial_any;
 pub use resolve::{Resolve, SystemResolver};
 pub use target::Target;
 pub use upstream::{Upstream, UpstreamConfig, WorkerUpstream};
+pub use whole::WholeBody;

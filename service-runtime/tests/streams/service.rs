@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::Stream;
 use service_runtime::{
-    Identity, Server, ServerConfig, Services, Shutdown,
+    Identity, InProcess, Server, ServerConfig, Services, Shutdown,
     server::{Draining, Worker},
     shutdown::Trigger,
 };
@@ -35,6 +35,9 @@ pub struct Download {
     /// What the handler can see of a drain.
     pub draining: Draining,
 }
+
+type Downloads = mpsc::UnboundedReceiver<Download>;
+type Ended = mpsc::UnboundedReceiver<&'static str>;
 
 /// The service; each server has one.
 #[derive(Clone)]
@@ -117,9 +120,9 @@ impl streams_server::Streams for Handlers {
 pub struct Running {
     pub address: SocketAddr,
     /// Each call of `Download` that has reached its handler.
-    pub downloads: mpsc::UnboundedReceiver<Download>,
+    pub downloads: Downloads,
     /// The name of each method of the caller's streams whose handler has ended.
-    pub ended: mpsc::UnboundedReceiver<&'static str>,
+    pub ended: Ended,
     pub shutdown: Trigger,
     pub served: JoinHandle<anyhow::Result<()>>,
 }
@@ -129,27 +132,49 @@ pub async fn serve() -> Running {
     serve_with(|_| {}, None).await
 }
 
-/// A server with another configuration, that takes compressed messages where an encoding is given, and then sends them too.
-pub async fn serve_with(change: impl FnOnce(&mut ServerConfig), encoding: Option<CompressionEncoding>) -> Running {
-    crate::log::install();
-    let mut config = ServerConfig::default();
-    change(&mut config);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (shutdown, asked) = Shutdown::new();
+/// Makes the services of a worker, which take and send compressed messages where an encoding is given; and what the test gets to know
+/// of their calls.
+fn services(encoding: Option<CompressionEncoding>) -> (impl Fn(&Worker) -> Services + Send + Sync, Downloads, Ended) {
     let (to_downloads, downloads) = mpsc::unbounded_channel();
     let (to_ended, ended) = mpsc::unbounded_channel();
     let factory = move |worker: &Worker| {
         let handlers =
             Handlers { downloads: to_downloads.clone(), ended: to_ended.clone(), draining: worker.draining() };
-        let mut server = streams_server::StreamsServer::new(handlers);
+        let mut server = streams_server::StreamsServer::new(handlers).max_decoding_message_size(usize::MAX);
         if let Some(encoding) = encoding {
             server = server.accept_compressed(encoding).send_compressed(encoding);
         }
         Services::new().add(server)
     };
-    let server = Server::new(Identity::new("streams", "streams.v1"), DESCRIPTORS).config(config);
-    let served = tokio::spawn(server.serve_here(listener, factory, asked));
+    (factory, downloads, ended)
+}
+
+fn server(change: impl FnOnce(&mut ServerConfig)) -> Server {
+    crate::log::install();
+    let mut config = ServerConfig::default();
+    change(&mut config);
+    Server::new(Identity::new("streams", "streams.v1"), DESCRIPTORS).config(config)
+}
+
+/// The same server without a port.
+pub struct InMemory {
+    pub server: InProcess,
+    pub downloads: Downloads,
+    pub ended: Ended,
+}
+
+pub fn in_memory(change: impl FnOnce(&mut ServerConfig), encoding: Option<CompressionEncoding>) -> InMemory {
+    let (factory, downloads, ended) = services(encoding);
+    InMemory { server: server(change).in_process(factory).unwrap(), downloads, ended }
+}
+
+/// A server with another configuration, that takes compressed messages where an encoding is given, and then sends them too.
+pub async fn serve_with(change: impl FnOnce(&mut ServerConfig), encoding: Option<CompressionEncoding>) -> Running {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (shutdown, asked) = Shutdown::new();
+    let (factory, downloads, ended) = services(encoding);
+    let served = tokio::spawn(server(change).serve_here(listener, factory, asked));
     Running { address, downloads, ended, shutdown, served }
 }
 

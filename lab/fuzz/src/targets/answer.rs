@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::{FutureExt, stream};
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Frame;
-use http_body_util::{BodyExt as _, Full, StreamBody};
+use http_body_util::StreamBody;
 use tonic::{Code, Status, body::Body, client::Grpc};
 use tonic_prost::ProstCodec;
 
@@ -19,6 +19,7 @@ use super::{
 };
 use service_runtime::{
     Identity, Peer,
+    client::WholeBody,
     harness::{Encoding, check_answer},
     origin::{self, Facts},
     status::{Broken, Cause},
@@ -47,11 +48,8 @@ pub fn holds(input: &[u8]) -> bool {
         let checked = check_answer(answer, LIMIT, Encoding::Identity);
         match checked.now_or_never().expect("there is nothing to wait for") {
             Ok(checked) => {
-                let (head, body) = checked.into_parts();
-                let (message, trailers) = all_of(body);
-                assert_eq!(expected.as_deref(), Ok(&message[..]));
-                let again = Full::new(message).with_trailers(std::future::ready(Some(Ok(trailers))));
-                is_read_by_tonic(Response::from_parts(head, Body::new(again)));
+                assert_eq!(expected.as_deref(), Ok(&checked.body().message().expect("a message")[..]));
+                is_read_by_tonic(checked);
             }
             Err(status) => {
                 assert_eq!(expected, Err(Cause::of(&status)));
@@ -72,12 +70,6 @@ fn answer(status: StatusCode, headers: &HeaderMap, pieces: &[&[u8]], end: End) -
     let mut answer = Response::new(if ends { Body::empty() } else { Body::new(StreamBody::new(stream::iter(frames))) });
     (*answer.status_mut(), *answer.headers_mut()) = (status, headers.clone());
     answer
-}
-
-fn all_of(body: impl http_body::Body<Data = Bytes, Error = Status>) -> (Bytes, HeaderMap) {
-    let collected = body.collect().now_or_never().expect("it is whole").expect("it has not failed");
-    let trailers = collected.trailers().cloned().expect("a status");
-    (collected.to_bytes(), trailers)
 }
 
 fn expected(status: StatusCode, text: &Text, end: Option<&Result<HeaderMap, Cause>>) -> Result<Vec<u8>, Cause> {
@@ -147,7 +139,7 @@ fn is_told_by_the_contract(cause: Cause) {
 }
 
 /// tonic decodes what was let through, and does not panic at what it finds.
-fn is_read_by_tonic(checked: Response<Body>) {
+fn is_read_by_tonic(checked: Response<WholeBody>) {
     let mut once = Some(checked);
     let service = tower::service_fn(move |_| {
         let checked = once.take().expect("one call");
