@@ -74,6 +74,7 @@ impl PeerCallUnderWay {
     /// An answer, within the deadline: the whole of one that is no stream. Of a stream the headers; the rest comes with the body, which keeps the
     /// deadline too.
     async fn answer(mut self, outgoing: &Outgoing) -> Result<Response<AnswerBody>, Status> {
+        let ends_request = outgoing.end();
         let deadline = self.deadline.map(|(deadline, _)| deadline);
         let (answer, mut attempt) = match deadline::keep(deadline, self.attempts(outgoing)).await {
             Ok(Ok(answered)) => answered,
@@ -89,7 +90,8 @@ impl PeerCallUnderWay {
                 answer.map(AnswerBody::Whole)
             }
             Answer::Begun(answer, encoding) => {
-                answer.map(|body| AnswerBody::Stream(Box::new(Incoming::new(body, encoding, self, attempt, served_by))))
+                let incoming = |body| Incoming::new(body, encoding, self, attempt, served_by, ends_request);
+                answer.map(|body| AnswerBody::Stream(Box::new(incoming(body))))
             }
         })
     }

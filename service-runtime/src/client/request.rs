@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
@@ -43,6 +43,9 @@ enum Outbound {
 struct Lent {
     body: Option<Body>,
     was_taken: bool,
+    given_up: bool,
+    /// Who sends it, while there is nothing to send.
+    sender: Option<Waker>,
 }
 
 impl Outgoing {
@@ -55,7 +58,7 @@ impl Outgoing {
         let takes_compressed = headers.contains_key(GRPC_ACCEPT_ENCODING);
         let body = match streams {
             false => Outbound::Kept(body.collect().await?.to_bytes()),
-            true => Outbound::Lent(Arc::new(Mutex::new(Lent { body: Some(body), was_taken: false }))),
+            true => Outbound::Lent(Arc::new(Mutex::new(Lent { body: Some(body), ..Lent::default() }))),
         };
         let mut name = None;
         let headers = headers.into_iter().filter_map(|(next, value)| {
@@ -89,12 +92,36 @@ impl Outgoing {
         request
     }
 
+    /// What ends a request that is a stream.
+    pub fn end(&self) -> EndsRequest {
+        EndsRequest(match &self.body {
+            Outbound::Kept(_) => None,
+            Outbound::Lent(lent) => Some(lent.clone()),
+        })
+    }
+
     /// Whether it can go out once more.
     pub fn is_whole(&self) -> bool {
         match &self.body {
             Outbound::Kept(_) => true,
             Outbound::Lent(lent) => !locked(lent).was_taken,
         }
+    }
+}
+
+/// Ends a request stream with its call. As long as it can send, hyper keeps a stream open whose answer was dropped.
+pub(super) struct EndsRequest(Option<Arc<Mutex<Lent>>>);
+
+impl Drop for EndsRequest {
+    fn drop(&mut self) {
+        let Some(lent) = &self.0 else { return };
+        let mut lent = locked(lent);
+        lent.given_up = lent.body.is_some();
+        let (body, sender) = (lent.body.take(), lent.sender.take());
+        drop(lent);
+        // The user's own stream, which may do anything when it is dropped.
+        drop(body);
+        sender.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -107,6 +134,11 @@ impl http_body::Body for Borrowed {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let mut lent = locked(&self.0);
+        if lent.given_up {
+            // What hyper resets the stream with.
+            return Poll::Ready(Some(Err(Status::from_error(h2::Error::from(h2::Reason::CANCEL).into()))));
+        }
+        lent.sender = Some(cx.waker().clone());
         let Some(body) = &mut lent.body else { return Poll::Ready(None) };
         let frame = ready!(Pin::new(body).poll_frame(cx));
         lent.was_taken = true;
@@ -117,7 +149,8 @@ impl http_body::Body for Borrowed {
     }
 
     fn is_end_stream(&self) -> bool {
-        locked(&self.0).body.as_ref().is_none_or(http_body::Body::is_end_stream)
+        let lent = locked(&self.0);
+        !lent.given_up && lent.body.as_ref().is_none_or(http_body::Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {

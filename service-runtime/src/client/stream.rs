@@ -12,7 +12,7 @@ use http_body::Frame;
 use tokio::time::{Sleep, sleep_until};
 use tonic::{Status, body::Body};
 
-use super::{check, replica::Attempt, under_way::PeerCallUnderWay};
+use super::{check, replica::Attempt, request::EndsRequest, under_way::PeerCallUnderWay};
 use crate::{
     context::SERVED_BY,
     grpc::{self, Encoding, Wrong},
@@ -35,6 +35,8 @@ struct Ending {
     attempt: Attempt,
     /// By the headers.
     served_by: Option<HeaderValue>,
+    /// The call has ended, and with it what is still sent.
+    _request: EndsRequest,
 }
 
 impl Incoming {
@@ -44,10 +46,17 @@ impl Incoming {
         call: PeerCallUnderWay,
         mut attempt: Attempt,
         served_by: Option<HeaderValue>,
+        request: EndsRequest,
     ) -> Self {
         attempt.answers();
         let deadline = call.deadline.map(|(deadline, _)| Box::pin(sleep_until(deadline.at())));
-        Incoming { inner, encoding, bytes: BytesMut::new(), deadline, call: Some(Ending { call, attempt, served_by }) }
+        Incoming {
+            inner,
+            encoding,
+            bytes: BytesMut::new(),
+            deadline,
+            call: Some(Ending { call, attempt, served_by, _request: request }),
+        }
     }
 
     /// The next message that is whole, with its frame header.
@@ -69,7 +78,7 @@ impl Incoming {
     }
 
     fn fails_as(&mut self, status: &Status) -> Poll<Option<Answer>> {
-        self.ends(|Ending { call, attempt, served_by }| {
+        self.ends(|Ending { call, attempt, served_by, .. }| {
             let mut status = status.clone();
             // Who speaks stands in the headers.
             if let Some(served_by) = served_by.take() {

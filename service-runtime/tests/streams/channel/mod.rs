@@ -1,5 +1,6 @@
 //! Calls through the channel to a peer, which is a server of ours in memory or one whose frames the test sends. On a paused clock.
 
+mod cancel;
 mod deadline;
 mod flow;
 mod kinds;
