@@ -3,9 +3,10 @@
 use std::{env, fs, path::Path};
 
 /// The folder of a `.proto`, its name, its package, and where the code is.
-const PROTOS: [(&str, &str, &str, &str); 5] = [
+const PROTOS: [(&str, &str, &str, &str); 6] = [
     ("proto", "health", "grpc.health.v1", "src/generated"),
     ("examples/proto", "chat", "chat.v1", "examples/generated"),
+    ("examples/proto", "gateway", "gateway.v1", "examples/generated"),
     ("examples/proto", "hello", "hello.v1", "examples/generated"),
     ("examples/proto", "interop", "grpc.testing", "examples/generated"),
     ("tests/streams/proto", "streams", "streams.v1", "tests/streams/generated"),

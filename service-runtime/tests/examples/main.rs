@@ -3,6 +3,7 @@
 
 mod axum;
 mod chat;
+mod gateway;
 mod hello;
 mod interop;
 mod process;
