@@ -1,7 +1,13 @@
 //! gRPC's TestService, for the interop clients of other languages: see `.ci/interop`.
 //!
 //!     cargo run -p service-runtime --features cli,gzip --example interop -- --max-message-size 4MiB
+//!
+//! And gRPC's interop cases through our channel, against the interop server of any language:
+//!
+//!     cargo run -p service-runtime --features cli,gzip --example interop -- call --server http://127.0.0.1:8092
 
+#[path = "interop/client.rs"]
+mod client;
 #[path = "generated/interop.rs"]
 mod interop;
 
@@ -165,6 +171,9 @@ struct Args {
 }
 
 fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|first| first == "call") {
+        return call();
+    }
     let identity = Identity::new("interop", "grpc.testing");
     cli::run(&identity.clone(), "INTEROP", |args: Args, shutdown: Shutdown| async move {
         let listener = args.server.bind(args.listen)?;
@@ -178,4 +187,19 @@ fn main() -> ExitCode {
         let server = Server::new(identity, DESCRIPTORS).config(args.server.into()).layer(EchoMetadata);
         server.serve(listener, services, shutdown).await
     })
+}
+
+fn call() -> ExitCode {
+    let args = match cli::parse("INTEROP", std::env::args_os().skip(1)) {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(client::run(args))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -1,8 +1,11 @@
 //! `examples/interop.rs`: what of gRPC's TestService other languages ask is asked by `.ci/interop`; here, that it runs.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
+use std::{
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
 };
 
 use http_body_util::BodyExt as _;
@@ -13,7 +16,7 @@ use proto::{
 use tonic::{Code, Request, body::Body, codec::CompressionEncoding, transport::Channel};
 use tower::ServiceExt as _;
 
-use crate::process::Example;
+use crate::process::{Example, program};
 
 #[path = "../../examples/generated/interop.rs"]
 mod proto;
@@ -80,4 +83,32 @@ async fn compresses_an_answer_unless_its_caller_wants_it_plain() {
         assert_eq!(answer.payload.unwrap().body, [0; 1_000]);
         assert_eq!(flag.swap(u8::MAX, Ordering::Relaxed), expected, "response_compressed: {value}");
     }
+}
+
+/// What the example's client says of its cases at that server, and whether all went well.
+fn called(address: &str, more: &[&str]) -> (String, bool) {
+    let server = format!("http://{address}");
+    let call = Command::new(program("interop")).args(["call", "--server", &server]).args(more).output().unwrap();
+    (String::from_utf8(call.stdout).unwrap(), call.status.success())
+}
+
+#[test]
+fn plays_the_cases_of_grpcs_interop_clients_compressed_or_not() {
+    let example = start();
+    for more in [&[][..], &["--gzip"]] {
+        let (said, is_well) = called(&example.address, more);
+        assert!(is_well && said.lines().count() == 14 && said.lines().all(|line| line.starts_with("ok ")), "{said}");
+    }
+    let (said, is_well) =
+        called(&example.address, &["--gzip", "server_compressed_unary", "server_compressed_streaming"]);
+    assert!(is_well, "{said}");
+}
+
+#[test]
+fn says_which_case_has_failed() {
+    let hello = Example::start("hello", &["--listen", "127.0.0.1:0"]);
+    let (said, is_well) = called(&hello.address, &["empty_unary", "unimplemented_method", "no_such_case"]);
+    let said: Vec<&str> = said.lines().map(|line| line.split(':').next().unwrap()).collect();
+    assert_eq!(said, ["FAILED  empty_unary", "ok      unimplemented_method", "FAILED  no_such_case"]);
+    assert!(!is_well);
 }

@@ -24,10 +24,7 @@ pub struct Example {
 
 impl Example {
     pub fn start(name: &str, argv: &[&str]) -> Self {
-        // target/<profile>/deps/this-test → target/<profile>/examples/<name>, which `cargo test` has built.
-        let this = std::env::current_exe().unwrap();
-        let program: PathBuf = this.parent().unwrap().parent().unwrap().join("examples").join(name);
-        let mut child = Command::new(program).args(argv).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = Command::new(program(name)).args(argv).stdout(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stdout.take().unwrap());
         // Made first, so that the process ends also when what follows does not hold.
         let mut example = Example { child, log, address: String::new() };
@@ -72,6 +69,12 @@ impl Example {
         self.log.read_to_string(&mut log).unwrap();
         (status, log)
     }
+}
+
+/// target/<profile>/deps/this-test → target/<profile>/examples/<name>, which `cargo test` has built.
+pub fn program(name: &str) -> PathBuf {
+    let this = std::env::current_exe().unwrap();
+    this.parent().unwrap().parent().unwrap().join("examples").join(name)
 }
 
 /// What `GET path` is answered at `address`, with its head.
