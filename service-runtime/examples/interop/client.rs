@@ -128,7 +128,7 @@ impl Calls {
 
     async fn play(self, case: &str) -> anyhow::Result<()> {
         match case {
-            "empty_unary" => Ok(drop(self.client().empty_call(Empty {}).await?)),
+            "empty_unary" => self.client().empty_call(Empty {}).await.map(drop).map_err(Into::into),
             "large_unary" => self.large_unary(None).await,
             "client_streaming" => self.client_streaming().await,
             "server_streaming" => self.server_streaming(None).await,

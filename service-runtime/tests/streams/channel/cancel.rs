@@ -71,7 +71,7 @@ async fn of_a_caller_reach_a_peer_that_has_begun_to_answer_and_waits_for_more() 
         tokio::time::sleep(MS).await;
         let began = Instant::now();
         call.abort();
-        assert_eq!(answer.is_reset().await, Reason::CANCEL);
+        assert_eq!(answer.reset_by_caller().await, Reason::CANCEL);
         send.closed().await;
         assert!(began.elapsed() <= AT_ONCE, "{:?}", began.elapsed());
     }

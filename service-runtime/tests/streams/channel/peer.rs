@@ -123,7 +123,7 @@ impl Answer {
     }
 
     /// What its caller ends the stream with.
-    pub async fn is_reset(mut self) -> Reason {
+    pub async fn reset_by_caller(mut self) -> Reason {
         let reset = std::future::poll_fn(|cx| self.body.poll_reset(cx));
         timeout(LONGEST, reset).await.expect("it comes").unwrap()
     }

@@ -55,9 +55,9 @@ async fn does_not_make_a_request_stream_again_whose_body_was_begun() {
         let call = incoming.call().await;
         tokio::time::sleep(MS).await;
         if reset {
-            call.reset(Reason::REFUSED_STREAM)
+            call.reset(Reason::REFUSED_STREAM);
         } else {
-            call.trailers_only(UNAVAILABLE)
+            call.trailers_only(UNAVAILABLE);
         }
         let failed = upload.await.unwrap().unwrap_err();
         assert!(reason(&failed).starts_with("Unavailable STREAMS_UN"), "{failed:?}");
