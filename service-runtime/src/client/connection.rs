@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -48,6 +48,8 @@ struct Inner {
     streams: AtomicU32,
     /// Calls that had one so far.
     calls: AtomicU64,
+    /// A request was sent.
+    asked: AtomicBool,
 }
 
 /// How a connection is made.
@@ -121,6 +123,7 @@ impl Connection {
                 seen,
                 streams: AtomicU32::default(),
                 calls: AtomicU64::default(),
+                asked: AtomicBool::default(),
             }))),
             // Ready for a shorter time than it takes to look: no call was lost, so it was never there.
             _ => Err(match seen.end.get() {
@@ -133,6 +136,7 @@ impl Connection {
 
     /// Sends a request for which a stream is reserved. Errors: what became of the connection or of the stream.
     pub async fn send(&self, request: Request<Body>) -> Result<Response<Body>, Cause> {
+        self.0.asked.store(true, Ordering::Relaxed);
         self.0.channel.clone().oneshot(request).await.map_err(|error| Cause::of_error(&error))
     }
 
@@ -190,7 +194,9 @@ impl Connection {
     /// What a connection was that is gone.
     pub fn was(&self) -> Gone {
         let seen = &self.0.seen;
-        if seen.answered.load(Ordering::Relaxed) || seen.age() >= LASTING {
+        // A peer may say what looks like an answer without having been asked, and would be connected to again without a pause.
+        let has_answered = seen.answered.load(Ordering::Relaxed) && self.0.asked.load(Ordering::Relaxed);
+        if has_answered || seen.age() >= LASTING {
             Gone::UsedUp
         } else if seen.left_cleanly.load(Ordering::Relaxed) && self.calls() == 0 {
             Gone::Unused

@@ -4,7 +4,7 @@ use super::{
     super::{io::STALLED, seen::NOT_HTTP2},
     *,
 };
-use crate::frames::{GOAWAY, SETTINGS};
+use crate::frames::{DATA, END_STREAM, GOAWAY, SETTINGS};
 
 const SETTINGS_FRAME: [u8; 9] = [0, 0, 0, SETTINGS, 0, 0, 0, 0, 0];
 
@@ -69,4 +69,17 @@ async fn is_gone_when_the_peer_takes_no_byte_for_as_long_as_keepalive_would_wait
     assert!(timeout(STALLED - Duration::from_millis(10), connection.gone()).await.is_err(), "gone too early");
     timeout(Duration::from_millis(20), connection.gone()).await.expect("gone");
     assert_eq!(connection.end(), Some(Cause::ConnectionLost("no answer to keepalive")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn has_failed_where_the_peer_answers_what_nobody_has_asked_and_goes() {
+    for stream in [0, 1] {
+        let (client, mut peer) = duplex(64 * 1024);
+        peer.write_all(&SETTINGS_FRAME).await.unwrap();
+        let connection = Connection::over(client, Opening::for_tests()).await.unwrap();
+        peer.write_all(&[0, 0, 0, DATA, END_STREAM, 0, 0, 0, stream]).await.unwrap();
+        drop(peer);
+        connection.gone().await;
+        assert_eq!(connection.was(), Gone::Failed, "stream {stream}");
+    }
 }
