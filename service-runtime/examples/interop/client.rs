@@ -128,7 +128,7 @@ impl Calls {
 
     async fn play(self, case: &str) -> anyhow::Result<()> {
         match case {
-            "empty_unary" => self.client().empty_call(Empty {}).await.map(drop).map_err(Into::into),
+            "empty_unary" => self.client().empty_call(Empty {}).await.map(|_| ()).map_err(Into::into),
             "large_unary" => self.large_unary(None).await,
             "client_streaming" => self.client_streaming().await,
             "server_streaming" => self.server_streaming(None).await,
@@ -188,8 +188,8 @@ impl Calls {
         let request = |at: usize| StreamingOutputCallRequest { payload: payload(SENT[at]), ..asks(ASKED[at]) };
         let (requests, stream) = begun(request(0)).await;
         let mut answers = self.client().full_duplex_call(stream).await?.into_inner();
-        for at in 0..ASKED.len() {
-            has(answers.message().await?.context("it ends early")?.payload, ASKED[at])?;
+        for (at, size) in ASKED.into_iter().enumerate() {
+            has(answers.message().await?.context("it ends early")?.payload, size)?;
             if at + 1 < ASKED.len() {
                 requests.send(request(at + 1)).await?;
             }

@@ -82,6 +82,7 @@ const EXPECTED: &[(&str, &str)] = &[
     ("no-message", "GRPC · grpc-status=0"),
     ("empty-message", r"GRPC · \x00\x00\x00\x00\x00 · grpc-status=0"),
     ("two-messages", "GRPC · echo echo · grpc-status=0"),
+    ("three-messages", "GRPC · echo echo echo · grpc-status=0"),
     ("endless-messages", "GRPC · echo echo echo echo echo · and so on"),
     ("endless-message", r"GRPC · \x00@\x00\x00\x00xxx · and so on"),
     ("truncated", r"GRPC · \x00\x00\x00\x00\x11\n\x05hello · grpc-status=0"),

@@ -107,7 +107,7 @@ pub fn of_behavior(name: &str) -> Set {
         "vanish" | "silent" => ENDS | SLOW,
         "refuse" | "settings-then-close" => ENDS,
         // They take a moment until they break it, and some callers do not have that.
-        "endless-messages" | "endless-message" => BROKEN | DEADLINE,
+        "endless-messages" | "endless-message" | "three-messages" => BROKEN | DEADLINE,
         "headers-then-reset" | "half-message-then-reset" | "reset-on-accept" => ENDS | DEADLINE,
         _ if is("close-") || is("reset-") || name.ends_with("-close") || name.ends_with("-reset") => ENDS,
         // A connection from before it had this behavior has the old limit, and its calls are refused.
@@ -130,6 +130,18 @@ pub fn of_behavior(name: &str) -> Set {
         _ if is("http-") => of_http(name),
         // The rest is a message that is none, or not the one that was asked for.
         _ => BROKEN,
+    }
+}
+
+/// The same where the answer may be a stream: of any number of messages, whose headers are believed before there is a status.
+pub fn of_behavior_in_a_stream(name: &str) -> Set {
+    let is_http = |name: &str| name.starts_with("http-") && name.ends_with("-grpc");
+    match name {
+        "three-messages" => OK | DEADLINE,
+        "endless-messages" => DEADLINE,
+        "two-messages" | "no-message" | "status-0" | "http-503-grpc-status-0" => OK,
+        _ if is_http(name) => SAYS_SO | of_http(name),
+        _ => of_behavior(name),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::{HeaderMap, HeaderValue, uri::PathAndQuery};
 use tokio::time::{Instant, timeout};
-use tonic::{Request, Response, Status, client::Grpc};
+use tonic::{Request, Status, client::Grpc};
 use tonic_prost::ProstCodec;
 
 use super::{
@@ -41,8 +41,9 @@ pub struct Record {
 
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Record { number, shot: Shot { timeout, length, .. }, began, ended, seen, .. } = self;
-        write!(f, "call {number}, {length} bytes, timeout {timeout:?}: {seen} after {:?}", *ended - *began)
+        let Record { number, shot: Shot { timeout, length, streams, .. }, began, ended, seen, .. } = self;
+        let kind = if *streams { "streamed call" } else { "call" };
+        write!(f, "{kind} {number}, {length} bytes, timeout {timeout:?}: {seen} after {:?}", *ended - *began)
     }
 }
 
@@ -57,8 +58,7 @@ pub async fn call(upstream: WorkerUpstream, number: usize, shot: Shot) -> Record
     let ended = Instant::now();
     let (outcome, seen) = match &answer {
         None => (None, "cancelled by its caller".to_owned()),
-        Some(Ok(answer)) if answer.get_ref().text == text => (Some(allowed::OK), "Ok".into()),
-        Some(Ok(answer)) => (Some(Set::default()), format!("another text: {answer:?}")),
+        Some(Ok(messages)) => (Some(allowed::OK), format!("Ok, messages: {messages}")),
         Some(Err(status)) => seen(status),
     };
     Record { number, shot, began, ended, outcome, seen }
@@ -70,8 +70,8 @@ fn seen(status: &Status) -> (Option<Set>, String) {
     (Some(Set::outcome(status.code(), &origin.reason)), format!("{:?} {} ({details})", status.code(), origin.reason))
 }
 
-/// As a service does it.
-async fn echo(upstream: &WorkerUpstream, number: usize, shot: Shot, text: String) -> Result<Response<Echo>, Status> {
+/// As a service does it: the number of messages that answer the call, each of which has the text that was sent.
+async fn echo(upstream: &WorkerUpstream, number: usize, shot: Shot, text: String) -> Result<usize, Status> {
     // Its own would be a random one, and differ in length once it is compressed.
     let id = HeaderValue::try_from(format!("{number:016}")).unwrap();
     let call = begin_call(&HeaderMap::from_iter([(REQUEST_ID, id)]));
@@ -79,13 +79,24 @@ async fn echo(upstream: &WorkerUpstream, number: usize, shot: Shot, text: String
     let mut grpc = Grpc::new(upstream.channel(&context));
     grpc.ready().await?;
     let mut request = Request::new(Echo { text: text.clone() });
-    request.extensions_mut().insert(MethodKind::UNARY.idempotent());
+    let mut kind = MethodKind::UNARY.idempotent();
+    kind.server_streaming = shot.streams;
+    request.extensions_mut().insert(kind);
     let method = PathAndQuery::from_static("/echo.v1.EchoService/Echo");
-    let answer: Response<Echo> =
-        upstream.checked(&context, grpc.unary(request, method, ProstCodec::default()).await)?;
-    if answer.get_ref().text == text {
-        Ok(answer)
-    } else {
-        Err(upstream.failed(&context, Cause::Broken(Broken::AnotherText)))
+    let has_the_text = |message: &Echo| match message.text == text {
+        true => Ok(()),
+        false => Err(upstream.failed(&context, Cause::Broken(Broken::AnotherText))),
+    };
+    if !shot.streams {
+        let answer = grpc.unary(request, method, ProstCodec::default()).await;
+        return upstream.checked(&context, answer).and_then(|answer| has_the_text(answer.get_ref())).map(|()| 1);
     }
+    let begun = grpc.server_streaming(request, method, ProstCodec::<Echo, Echo>::default()).await;
+    let mut answers = upstream.checked(&context, begun)?.into_inner();
+    let mut messages = 0;
+    while let Some(message) = upstream.checked(&context, answers.message().await)? {
+        has_the_text(&message)?;
+        messages += 1;
+    }
+    Ok(messages)
 }

@@ -28,7 +28,9 @@ const AFTER_IT: Duration = ms(100);
 pub fn call(record: &Record, plan: &Plan, net: &Net) -> Option<String> {
     let took = record.ended - record.began;
     let left = record.shot.timeout.map(|timeout| timeout.saturating_sub(MARGIN));
-    let most = left.unwrap_or(plan.cap).min(plan.cap);
+    // The cap is for calls that are answered once.
+    let cap = if record.shot.streams { Duration::MAX } else { plan.cap };
+    let most = left.unwrap_or(cap).min(cap);
     let wrong = |what: String| Some(format!("call {}: {what}: {} after {took:?}", record.number, record.seen));
     if took > most + TICK {
         return wrong(format!("later than {most:?}"));
@@ -36,7 +38,7 @@ pub fn call(record: &Record, plan: &Plan, net: &Net) -> Option<String> {
     let outcome = record.outcome?;
     let lasting = LONGEST_PAUSE + plan.connect_timeout + AFTER_IT;
     let may = net.with_spans(|spans| {
-        let of_call = |may: Set, span: &Span| may | span.on_a_call(record.began, record.ended, lasting);
+        let of_call = |may: Set, span: &Span| may | span.on_a_call(record, lasting);
         spans.iter().fold(Set::default(), of_call)
     });
     let may = if most.is_zero() { DEADLINE } else { may };
@@ -47,7 +49,7 @@ pub fn call(record: &Record, plan: &Plan, net: &Net) -> Option<String> {
     if outcome == DEADLINE && left.is_none_or(|left| took + SAME_MOMENT.min(early) < left) {
         return wrong("its caller had time left".into());
     }
-    if outcome == TIMEOUT && took + early < plan.cap.min(most) {
+    if outcome == TIMEOUT && took + early < cap.min(most) {
         return wrong("before the cap".into());
     }
     None

@@ -92,6 +92,8 @@ pub struct Shot {
     pub cancel: Option<Duration>,
     /// How long its text is, about.
     pub length: usize,
+    /// Its method answers a stream.
+    pub streams: bool,
 }
 
 impl Plan {
@@ -186,18 +188,22 @@ impl Fault {
 impl Shot {
     fn draw(random: &mut StdRng) -> Self {
         let most = [7, 100, 1000, 4000].choose(random).copied().unwrap();
-        Shot {
+        let shot = Shot {
             waits: random.random_bool(0.5),
             after: ms([0, 1, 50, 300, 1200].choose(random).copied().unwrap()),
             timeout: random.random_bool(0.6).then(|| ms(random.random_range(0..most))),
             cancel: random.random_bool(0.15).then(|| ms(random.random_range(0..300))),
             length: [0, 0, 0, 3000, 30_000].choose(random).copied().unwrap(),
-        }
+            streams: random.random_bool(0.25),
+        };
+        // A stream has no time but its caller's, and may go on for ever.
+        let timeout = if shot.streams { shot.timeout.or(Some(ms(5000))) } else { shot.timeout };
+        Shot { timeout, ..shot }
     }
 
     /// A patient one at the end, when all is well.
     pub fn plain() -> Self {
-        Shot { waits: true, after: ms(100), timeout: None, cancel: None, length: 0 }
+        Shot { waits: true, after: ms(100), timeout: None, cancel: None, length: 0, streams: false }
     }
 }
 

@@ -84,7 +84,8 @@ impl Net {
         let mut inner = self.lock();
         inner.end_phase();
         inner.mute = phase.behavior.name() == "half-frame-then-stall";
-        inner.begin_span(allowed::of_behavior(phase.behavior.name()), None);
+        let may = Span::new(allowed::of_behavior(phase.behavior.name()), None);
+        inner.spans.push(may.or_streamed(allowed::of_behavior_in_a_stream(phase.behavior.name())));
         inner.path = phase.path;
         inner.begin_span(allowed::of_path(phase.path), None);
         if let Path::Bytes(bytes @ Bytes { at_once: true, .. }) | Path::ThisOne(bytes) = phase.path {

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     allowed::{self, Set},
+    call::Record,
     wire::Cable,
 };
 
@@ -15,6 +16,8 @@ const AFTERMATH: Duration = Duration::from_millis(20);
 /// A fault, and from when to when it was about.
 pub struct Span {
     may: Set,
+    /// What calls may get whose answer is a stream.
+    streamed: Set,
     from: Instant,
     pub until: Option<Instant>,
     /// It lasts as long as this.
@@ -24,17 +27,24 @@ pub struct Span {
 impl Span {
     /// From now on.
     pub fn new(may: Set, cable: Option<Cable>) -> Self {
-        Span { may, from: Instant::now(), until: None, cable }
+        Span { may, streamed: may, from: Instant::now(), until: None, cable }
     }
 
-    /// What a call from then to then may get of it; what a failed connect leaves behind is there for `lasting` more.
-    pub fn on_a_call(&self, from: Instant, until: Instant, lasting: Duration) -> Set {
+    /// The same, with something else for calls whose answer is a stream.
+    pub fn or_streamed(self, streamed: Set) -> Self {
+        Span { streamed, ..self }
+    }
+
+    /// What this call may get of it; what a failed connect leaves behind is there for `lasting` more.
+    pub fn on_a_call(&self, call: &Record, lasting: Duration) -> Set {
+        let (from, until) = (call.began, call.ended);
+        let may = if call.shot.streams { self.streamed } else { self.may };
         let end = self.until.or_else(|| self.cable.as_ref()?.lock().gone);
         let over_for = end.map_or(Duration::ZERO, |end| from.saturating_duration_since(end));
         match over_for {
             _ if self.from > until => Set::default(),
-            over if over <= AFTERMATH => self.may,
-            over if over <= lasting => self.may.and(allowed::CONNECTING),
+            over if over <= AFTERMATH => may,
+            over if over <= lasting => may.and(allowed::CONNECTING),
             _ => Set::default(),
         }
     }

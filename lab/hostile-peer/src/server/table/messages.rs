@@ -1,7 +1,7 @@
 //! Answers with a wrong number of messages, or wrong ones.
 
 use Body::{Echo, Flagged, Message, Overstated, Raw};
-use Step::{Data, Drip, Stall};
+use Step::{Data, Drip, Stall, Wait};
 
 use super::parts::{Row, headers, headers_with, ok, row};
 use crate::server::step::{Body, Script, Step, on_call};
@@ -13,6 +13,9 @@ pub(super) const ROWS: &[Row] = &[
     row("no-message", "OK without a message", |_| on_call([headers(), ok()])),
     row("empty-message", "a message of length 0", |_| only(Message(b""))),
     row("two-messages", "two messages where one is right", |_| on_call([headers(), Data(Echo), Data(Echo), ok()])),
+    row("three-messages", "three messages, one every 10 ms, and OK: right for a stream", |_| {
+        on_call([headers(), Data(Echo), Wait(A_MOMENT), Data(Echo), Wait(A_MOMENT), Data(Echo), ok()])
+    }),
     row("endless-messages", "messages without end, one every 10 ms", |_| on_call([headers(), Drip(Echo, A_MOMENT)])),
     row("endless-message", "a message of 1 GiB, a KiB every 10 ms", |_| {
         on_call([headers(), Data(announced(1 << 30)), Drip(Raw(vec![b'x'; 1024].into()), A_MOMENT)])
