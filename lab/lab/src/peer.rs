@@ -85,6 +85,8 @@ fn line(event: Event, from: Instant) -> String {
         EventKind::Connected => "connected".to_owned(),
         EventKind::Called { attempt } => format!("called (call {attempt})"),
         EventKind::Cancelled => "cancelled by the client".to_owned(),
+        EventKind::LimitKnown => "knows the new limit of calls".to_owned(),
+        EventKind::Pinged => "PING".to_owned(),
         EventKind::Closed => "connection over".to_owned(),
     };
     format!("{:>7} ms  {what}\n", at.as_millis())

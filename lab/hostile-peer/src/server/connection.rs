@@ -5,6 +5,7 @@ use std::{io, time::Duration};
 use bytes::{Buf, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    sync::watch,
     time::{Instant, sleep, sleep_until, timeout},
 };
 
@@ -48,7 +49,7 @@ async fn converse(io: &mut (impl AsyncRead + AsyncWrite + Unpin), role: &Role, o
             return Ok(end);
         }
     }
-    talk(io, Session::new(role, opening.gives_windows), incoming).await
+    talk(io, Session::new(role, opening), incoming, role.changes()).await
 }
 
 async fn greet(
@@ -86,9 +87,11 @@ async fn talk(
     io: &mut (impl AsyncRead + AsyncWrite + Unpin),
     mut session: Session<'_>,
     mut incoming: BytesMut,
+    mut changes: watch::Receiver<impl Sized>,
 ) -> io::Result<End> {
     let (mut reader, mut writer) = tokio::io::split(io);
     loop {
+        session.tell_limit();
         if session.receive(&mut incoming).is_err() {
             return Ok(End::Close);
         }
@@ -103,6 +106,8 @@ async fn talk(
             },
             written = writer.write(&session.out), if !session.out.is_empty() => session.out.advance(written?),
             () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
+            // Whoever plays the role holds it: there is always one to tell of changes.
+            _ = changes.changed() => {}
         }
     }
 }

@@ -32,6 +32,10 @@ pub enum EventKind {
     },
     /// The client reset a call (RST_STREAM) that had no whole answer.
     Cancelled,
+    /// The client knows a limit of calls that was changed under way: it has acknowledged the SETTINGS.
+    LimitKnown,
+    /// A PING of the client's has arrived.
+    Pinged,
     /// A connection is over, whoever ended it.
     Closed,
 }

@@ -107,8 +107,29 @@ impl Role {
         self.0.events.push(EventKind::Closed);
     }
 
-    pub(crate) fn answers_pings(&self) -> bool {
-        self.0.now.borrow().behavior.script.pings == Pings::Answered
+    /// A PING has come: what becomes of it.
+    pub(crate) fn pinged(&self) -> Pings {
+        self.0.events.push(EventKind::Pinged);
+        self.0.now.borrow().behavior.script.pings
+    }
+
+    pub(crate) fn limit_known(&self) {
+        self.0.events.push(EventKind::LimitKnown);
+    }
+
+    /// The calls that it takes at once on a connection, now.
+    pub(crate) fn stream_limit(&self) -> Option<u32> {
+        self.0.now.borrow().behavior.script.opening.stream_limit
+    }
+
+    /// The answers that use a connection up, now.
+    pub(crate) fn most_answers(&self) -> Option<usize> {
+        self.0.now.borrow().behavior.script.answers
+    }
+
+    /// Tells of every change.
+    pub(crate) fn changes(&self) -> watch::Receiver<impl Sized + use<>> {
+        self.0.now.subscribe()
     }
 }
 

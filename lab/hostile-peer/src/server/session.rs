@@ -10,13 +10,18 @@ use crate::{
     server::{
         end::End,
         role::Role,
-        step::{Body, Last, Step},
+        step::{Body, Last, Opening, Pings, Step},
         stream::Stream,
     },
 };
 
 /// Every window, until a peer says something else.
 const WINDOW: i64 = 65_535;
+
+const NO_ERROR: u32 = 0;
+const ENHANCE_YOUR_CALM: u32 = 11;
+/// What gRPC servers add to it where it is the PINGs that are too many (gRFC A8).
+const TOO_MANY_PINGS: &[u8] = b"too_many_pings";
 
 pub(crate) struct Session<'a> {
     role: &'a Role,
@@ -32,20 +37,38 @@ pub(crate) struct Session<'a> {
     /// How much DATA the client takes now, on the connection and on a new stream.
     window: i64,
     initial_window: i64,
+    /// The limit of calls that the client was told last.
+    told_limit: Option<u32>,
+    /// Its first answer to SETTINGS is for the greeting.
+    knows_greeting: bool,
+    answered: usize,
+    leaving: Option<Leaving>,
+}
+
+/// How a connection ends that the peer has said goodbye to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaving {
+    /// With the last of the calls that it has.
+    AfterCalls,
+    Now,
 }
 
 impl<'a> Session<'a> {
-    pub(crate) fn new(role: &'a Role, gives_windows: bool) -> Self {
+    pub(crate) fn new(role: &'a Role, opening: &Opening) -> Self {
         Session {
             role,
             streams: BTreeMap::new(),
             out: BytesMut::new(),
             greeted: false,
-            gives_windows,
+            gives_windows: opening.gives_windows,
             mute: false,
             newest: 0,
             window: WINDOW,
             initial_window: WINDOW,
+            told_limit: opening.stream_limit,
+            knows_greeting: false,
+            answered: 0,
+            leaving: None,
         }
     }
 
@@ -77,17 +100,17 @@ impl<'a> Session<'a> {
             (frame::DATA, _) => self.data(frame),
             (frame::RST_STREAM, _) => self.cancel(frame.stream),
             (frame::SETTINGS, 0) => self.settings(frame.payload),
-            (frame::PING, 0) if self.role.answers_pings() => {
-                frame::put(&mut self.out, frame::PING, frame::ACK, 0, &frame.payload);
-            }
+            (frame::SETTINGS, _) => self.acknowledged(),
+            (frame::PING, 0) => self.ping(&frame),
             (frame::WINDOW_UPDATE, _) => self.window_update(&frame),
-            // The rest of a header block, which no script looks at; answers to SETTINGS; GOAWAY.
+            // The rest of a header block, which no script looks at; GOAWAY.
             _ => {}
         }
     }
 
     fn headers(&mut self, frame: &Frame) {
-        if frame.stream > self.newest {
+        // Above the last stream of a GOAWAY nothing is looked at (RFC 9113, 6.8).
+        if frame.stream > self.newest && self.leaving.is_none() {
             self.newest = frame.stream;
             let (call, when) = self.role.called();
             self.streams.insert(frame.stream, Stream::new(call, when, self.initial_window));
@@ -132,6 +155,32 @@ impl<'a> Session<'a> {
         frame::put(&mut self.out, frame::SETTINGS, frame::ACK, 0, &[]);
     }
 
+    fn acknowledged(&mut self) {
+        if std::mem::replace(&mut self.knows_greeting, true) {
+            self.role.limit_known();
+        }
+    }
+
+    /// The limit of calls may have changed.
+    pub(crate) fn tell_limit(&mut self) {
+        let limit = self.role.stream_limit();
+        if limit != self.told_limit && !self.mute {
+            self.told_limit = limit;
+            frame::put_settings(&mut self.out, &[(frame::MAX_CONCURRENT_STREAMS, limit.unwrap_or(u32::MAX))]);
+        }
+    }
+
+    fn ping(&mut self, frame: &Frame) {
+        match self.role.pinged() {
+            Pings::Answered => frame::put(&mut self.out, frame::PING, frame::ACK, 0, &frame.payload),
+            Pings::Ignored => {}
+            Pings::TooMany => {
+                self.go_away(self.newest, ENHANCE_YOUR_CALM, TOO_MANY_PINGS);
+                self.leaving = Some(Leaving::Now);
+            }
+        }
+    }
+
     fn window_update(&mut self, frame: &Frame) {
         let Some(mut increment) = frame.payload.get(..4) else { return };
         let increment = i64::from(increment.get_u32());
@@ -155,12 +204,26 @@ impl<'a> Session<'a> {
             let end = self.play_call(id, &mut stream, now);
             if !stream.is_over() {
                 self.streams.insert(id, stream);
+            } else {
+                self.call_is_over();
             }
             if end.is_some() {
                 return end;
             }
         }
-        None
+        let is_over = match self.leaving? {
+            Leaving::AfterCalls => self.streams.is_empty(),
+            Leaving::Now => true,
+        };
+        is_over.then_some(End::Close)
+    }
+
+    fn call_is_over(&mut self) {
+        self.answered += 1;
+        if self.leaving.is_none() && self.role.most_answers().is_some_and(|most| self.answered >= most) {
+            self.go_away(self.newest, NO_ERROR, &[]);
+            self.leaving = Some(Leaving::AfterCalls);
+        }
     }
 
     fn play_call(&mut self, id: u32, stream: &mut Stream, now: Instant) -> Option<End> {
@@ -179,7 +242,7 @@ impl<'a> Session<'a> {
                     frame::put(&mut self.out, frame::RST_STREAM, 0, id, &code.to_be_bytes());
                     stream.reset = true;
                 }
-                Step::GoAway(last, code) => self.go_away(if last == Last::Zero { 0 } else { id }, code),
+                Step::GoAway(last, code) => self.go_away(if last == Last::Zero { 0 } else { id }, code, &[]),
                 Step::Wait(ms) => stream.wait(now, ms),
                 Step::Stall => stream.stall(),
                 Step::Close => return Some(End::Close),
@@ -196,8 +259,8 @@ impl<'a> Session<'a> {
         self.mute = true;
     }
 
-    fn go_away(&mut self, last: u32, code: u32) {
-        let payload = [last.to_be_bytes(), code.to_be_bytes()].concat();
+    fn go_away(&mut self, last: u32, code: u32, debug: &[u8]) {
+        let payload = [&last.to_be_bytes(), &code.to_be_bytes(), debug].concat();
         frame::put(&mut self.out, frame::GOAWAY, 0, 0, &payload);
     }
 }

@@ -13,6 +13,8 @@ pub(crate) struct Script {
     pub which: Which,
     pub when: When,
     pub pings: Pings,
+    /// After this number of answers on a connection it says goodbye.
+    pub answers: Option<usize>,
 }
 
 /// What a client finds where the peer should listen.
@@ -34,13 +36,15 @@ pub(crate) struct Opening {
     pub spoilt: bool,
     /// Whether a stream's window is opened again for what the client has sent.
     pub gives_windows: bool,
+    /// SETTINGS_MAX_CONCURRENT_STREAMS as the first SETTINGS have it, and those that tell older connections of it.
+    pub stream_limit: Option<u32>,
 }
 
 /// One step on a new connection.
 #[derive(Clone, Debug)]
 pub(crate) enum Greet {
     /// A SETTINGS frame with these.
-    Settings(&'static [(u16, u32)]),
+    Settings(Vec<(u16, u32)>),
     /// Waits for the client's connection preface: 24 bytes.
     Preface,
     /// These bytes, whatever they mean.
@@ -140,11 +144,13 @@ pub(crate) enum Pings {
     #[default]
     Answered,
     Ignored,
+    /// The first is one too many: GOAWAY, and the connection is closed.
+    TooMany,
 }
 
 impl Default for Opening {
     fn default() -> Self {
-        Opening { steps: vec![Greet::Settings(&[])], spoilt: false, gives_windows: true }
+        Opening { steps: vec![Greet::Settings(Vec::new())], spoilt: false, gives_windows: true, stream_limit: None }
     }
 }
 
@@ -162,7 +168,7 @@ pub(crate) fn on_call(steps: impl IntoIterator<Item = Step>) -> Script {
 
 /// A script that does this on every new connection, and on a call of an older one what fits to it.
 pub(crate) fn on_connect(steps: impl IntoIterator<Item = Greet>, on_older: Step) -> Script {
-    let opening = Opening { steps: steps.into_iter().collect(), spoilt: true, gives_windows: true };
+    let opening = Opening { steps: steps.into_iter().collect(), spoilt: true, ..Opening::default() };
     Script { opening, ..on_call([on_older]) }
 }
 
@@ -186,13 +192,28 @@ impl Script {
 
     /// A greeting that lets no request body through.
     pub(crate) fn without_windows(self) -> Self {
-        let steps = vec![Greet::Settings(&[(INITIAL_WINDOW_SIZE, 0)])];
-        Script { opening: Opening { steps, spoilt: true, gives_windows: false }, ..self }
+        let steps = vec![Greet::Settings(vec![(INITIAL_WINDOW_SIZE, 0)])];
+        Script { opening: Opening { steps, spoilt: true, gives_windows: false, ..Opening::default() }, ..self }
     }
 
     /// A greeting that lets no call through.
     pub(crate) fn without_streams(self) -> Self {
-        let steps = vec![Greet::Settings(&[(MAX_CONCURRENT_STREAMS, 0)])];
-        Script { opening: Opening { steps, spoilt: true, gives_windows: true }, ..self }
+        let steps = vec![Greet::Settings(vec![(MAX_CONCURRENT_STREAMS, 0)])];
+        Script { opening: Opening { steps, spoilt: true, ..Opening::default() }, ..self }
+    }
+
+    /// Takes this number of calls at once on a connection, and tells those that are there of it.
+    pub(crate) fn with_stream_limit(self, limit: u32) -> Self {
+        let steps = vec![Greet::Settings(vec![(MAX_CONCURRENT_STREAMS, limit)])];
+        Script { opening: Opening { steps, stream_limit: Some(limit), ..Opening::default() }, ..self }
+    }
+
+    /// A connection is used up by this number of answers.
+    pub(crate) fn answers(self, number: u32) -> Self {
+        Script { answers: Some(number as usize), ..self }
+    }
+
+    pub(crate) fn has_too_many_pings(self) -> Self {
+        Script { pings: Pings::TooMany, ..self }
     }
 }

@@ -98,6 +98,11 @@ const EXPECTED: &[(&str, &str)] = &[
     ("flap-1", "lost, closed"),
     ("flap-#", "HEALTHY"),
     ("slow-#ms", "HEALTHY"),
+    // The call is sent before the limit is known, and taken.
+    ("limit-#", "HEALTHY"),
+    ("goaway-after-1", "HEALTHY, closed"),
+    ("goaway-after-#", "HEALTHY"),
+    ("too-many-pings", "stall"),
 ];
 
 #[tokio::test(start_paused = true)]

@@ -18,6 +18,8 @@ const SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
 /// HEADERS of stream 1 with END_STREAM and END_HEADERS, and an empty block: no peer here looks into it.
 const CALL: &[u8] = b"\0\0\0\x01\x05\0\0\0\x01";
 
+const SETTINGS_ACK: &[u8] = b"\0\0\0\x04\x01\0\0\0\0";
+
 const RST_STREAM: &[u8] = b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x08";
 
 const PING: &[u8] = b"\0\0\x08\x06\0\0\0\0\0abcdefgh";
@@ -90,6 +92,60 @@ fn pings_are_answered_unless_the_name_says_no() {
         let (heard, _) = hear(&peer, &[PREFACE, CALL, PING].concat());
         assert_eq!(heard.windows(PONG.len()).any(|frame| frame == PONG), answered, "{name}: {}", heard.escape_ascii());
     }
+}
+
+#[test]
+fn a_limit_is_told_to_connections_that_are_there_and_taken_back() {
+    let peer = Peer::start("limit-7").unwrap();
+    let mut client = TcpStream::connect(peer.address()).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    client.write_all(PREFACE).unwrap();
+    let mut told = |peer: &Peer, behavior: Option<&str>| {
+        behavior.into_iter().for_each(|behavior| peer.behave(behavior).unwrap());
+        loop {
+            let mut head = [0; 9];
+            client.read_exact(&mut head).unwrap();
+            // The answers to our own SETTINGS are empty.
+            if head[2] == 6 {
+                let mut setting = [0; 6];
+                client.read_exact(&mut setting).unwrap();
+                assert_eq!(setting[..2], [0, 3], "SETTINGS_MAX_CONCURRENT_STREAMS");
+                client.write_all(SETTINGS_ACK).unwrap();
+                return u32::from_be_bytes(setting[2..].try_into().unwrap());
+            }
+        }
+    };
+    assert_eq!(told(&peer, None), 7);
+    assert_eq!(told(&peer, Some("limit-0")), 0);
+    assert_eq!(told(&peer, Some("echo")), u32::MAX, "there is no way to say that there is none");
+    let mut events = std::iter::from_fn(|| peer.next_event(Duration::from_secs(10))).map(|event| event.kind);
+    assert_eq!(events.next(), Some(EventKind::Connected));
+    assert_eq!([events.next(), events.next()], [Some(EventKind::LimitKnown); 2], "the greeting is no change");
+}
+
+#[test]
+fn a_connection_that_is_used_up_ends_with_a_goaway_that_names_its_last_call() {
+    const SECOND_CALL: &[u8] = b"\0\0\0\x01\x05\0\0\0\x03";
+    const THIRD_CALL: &[u8] = b"\0\0\0\x01\x05\0\0\0\x05";
+    let goaway = b"\0\0\x08\x07\0\0\0\0\0\0\0\0\x03\0\0\0\0";
+    let peer = Peer::start("goaway-after-2").unwrap();
+    assert_eq!(hear(&peer, &[PREFACE, CALL].concat()).1, End::Held);
+    let (heard, end) = hear(&peer, &[PREFACE, CALL, SECOND_CALL].concat());
+    assert!(end == End::Closed && heard.ends_with(goaway), "{end:?} {}", heard.escape_ascii());
+    let (heard, end) = hear(&peer, &[PREFACE, CALL, SECOND_CALL, THIRD_CALL].concat());
+    // They came together, and were all taken.
+    assert!(end == End::Closed && heard.windows(8).any(|bytes| bytes == b"\0\0\x08\x07\0\0\0\0"), "{end:?}");
+}
+
+#[test]
+fn a_ping_is_one_too_many() {
+    let goaway = b"\0\0\x16\x07\0\0\0\0\0\0\0\0\x01\0\0\0\x0btoo_many_pings";
+    let peer = Peer::start("too-many-pings").unwrap();
+    assert_eq!(hear(&peer, &[PREFACE, CALL].concat()).1, End::Held);
+    let (heard, end) = hear(&peer, &[PREFACE, CALL, PING].concat());
+    assert!(end == End::Closed && heard.ends_with(goaway), "{end:?} {}", heard.escape_ascii());
+    let pings = std::iter::from_fn(|| peer.next_event(Duration::from_millis(100)));
+    assert_eq!(pings.filter(|event| event.kind == EventKind::Pinged).count(), 1);
 }
 
 #[test]

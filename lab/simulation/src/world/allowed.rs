@@ -94,6 +94,9 @@ pub fn of_behavior(name: &str) -> Set {
         "echo" | "encoding-named-only" | "refuse-stream-once" => OK,
         _ if is("answer-then-rst") => OK,
         _ if is("slow-") => OK | SLOW,
+        _ if is("limit-") => OK | SLOW | BUSY,
+        _ if is("goaway-after-") => OK | ENDS,
+        "too-many-pings" => SLOW | ENDS,
         "unavailable-once" => OK | SAYS_SO,
         // Whichever of the two is believed.
         "status-twice" => OK | SAYS_SO | BROKEN,

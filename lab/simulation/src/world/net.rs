@@ -46,6 +46,8 @@ struct Inner {
     cables: Vec<Cable>,
     /// The peer may have stopped in the middle of a frame, on the connections there are.
     mute: bool,
+    /// The peer has said how many calls it takes at once.
+    limited: bool,
     spans: Vec<Span>,
     story: Vec<String>,
     began: Instant,
@@ -55,7 +57,8 @@ impl Net {
     pub fn new() -> Self {
         let (dials, cables, spans, story) = Default::default();
         let (while_down, began) = (vec![Vec::new()], Instant::now());
-        let inner = Inner { path: Path::Clear, dials, while_down, cables, mute: false, spans, story, began };
+        let inner =
+            Inner { path: Path::Clear, dials, while_down, cables, mute: false, limited: false, spans, story, began };
         Net { role: Role::new(healthy()), inner: Arc::new(Mutex::new(inner)), peers: Arc::default() }
     }
 
@@ -84,6 +87,7 @@ impl Net {
         let mut inner = self.lock();
         inner.end_phase();
         inner.mute = phase.behavior.name() == "half-frame-then-stall";
+        inner.limited = phase.behavior.name().starts_with("limit-");
         let may = Span::new(allowed::of_behavior(phase.behavior.name()), None);
         inner.spans.push(may.or_streamed(allowed::of_behavior_in_a_stream(phase.behavior.name())));
         inner.path = phase.path;
@@ -212,6 +216,11 @@ impl Inner {
                 cable.lock().mute = true;
                 self.begin_span(allowed::SLOW | allowed::ENDS, Some(cable));
             }
+        }
+        if std::mem::take(&mut self.limited) {
+            // Over a wire that is stuck nobody hears that the limit is not there any more.
+            let stuck: Vec<_> = self.cables.iter().filter(|cable| cable.is_stuck()).cloned().collect();
+            stuck.into_iter().for_each(|cable| self.begin_span(allowed::BUSY, Some(cable)));
         }
         for span in self.spans.iter_mut().filter(|span| span.until.is_none() && span.cable.is_none()) {
             span.until = Some(Instant::now());

@@ -41,11 +41,11 @@ pub(super) const ROWS: &[Row] = &[
         on_connect([Greet::Preface, Greet::Bytes(TLS_ALERT.to_vec()), Greet::Hold], Step::Close)
     }),
     row("settings-late", "SETTINGS after 500 ms; then healthy", |_| Script {
-        opening: Opening { steps: vec![Greet::Wait(500), Greet::Settings(&[])], ..Opening::default() },
+        opening: Opening { steps: vec![Greet::Wait(500), Greet::Settings(Vec::new())], ..Opening::default() },
         ..Script::default()
     }),
     row("settings-then-close", "connected, then closed before any call", |_| {
-        on_connect([Greet::Settings(&[]), Greet::Preface, Greet::Close], Step::Close)
+        on_connect([Greet::Settings(Vec::new()), Greet::Preface, Greet::Close], Step::Close)
     }),
 ];
 

@@ -4,6 +4,7 @@
 
 mod answers;
 mod connecting;
+mod connections;
 mod http;
 mod messages;
 pub(crate) mod parts;
@@ -20,4 +21,5 @@ pub(crate) const TABLE: &Table<parts::Make> = &[
     ("status and trailers", statuses::ROWS),
     ("messages", messages::ROWS),
     ("now and then", sometimes::ROWS),
+    ("in the life of a connection", connections::ROWS),
 ];
