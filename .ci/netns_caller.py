@@ -15,7 +15,7 @@ from callers.processes import service_b, within
 from callers.table import Table, deadline_exceeded, failed, ok
 
 CONNECT_MS, CAP_MS = 1000, 2000
-# B's keepalive: a PING after 10 s without a frame, 3 s for its answer.
+# The kernel's at B: 10 s of silence, then a probe a second, three of them; as long where bytes are not acknowledged.
 KEEPALIVE_MS = 13_000
 # A's: 20 s, and 8 s.
 A_KEEPALIVE_MS = 28_000

@@ -21,7 +21,7 @@ pub struct Args {
 
 /// What a debug build on a machine that does something else adds to the contract's bounds.
 const SLACK: Duration = Duration::from_millis(50);
-/// How long an answer is waited for: longer than every bound but the keepalive's, which is 13 s.
+/// How long an answer is waited for: longer than every bound but the keepalive's, which is 13 s here.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(16);
 

@@ -5,7 +5,10 @@ use std::{iter, net::SocketAddr, time::Duration};
 use anyhow::{Context as _, ensure};
 use hostile_peer::Peer;
 
-use super::{failure::Times, scene::Scene};
+use super::{
+    failure::Times,
+    scene::{SHORTEST_KEEPALIVE, Scene},
+};
 use crate::{
     child::Child,
     program::{Program, STOCK_TONIC},
@@ -115,8 +118,8 @@ pub(super) async fn start_b(
     scene: Scene,
     port: u16,
 ) -> anyhow::Result<Child> {
-    // A peer that answers no PING is given up by the keepalive; a cap below it would come first, and a retry has the same
-    // before it again, where there is no other replica.
+    // A peer that answers no PING is given up by the keepalive, the shortest here; a cap below it would come first, and a retry has
+    // the same before it again, where there is no other replica.
     let alone = !a.contains(',');
     let half_open = scene == Scene::Peer("no-ping");
     let cap = if half_open { Duration::from_secs(60) } else { times.cap };
@@ -131,7 +134,8 @@ pub(super) async fn start_b(
     let stock = ["--service-a-timeout-ms", &cap, "--service-a-connect-timeout-ms", &connect];
     let more: &[&str] = match scene {
         Scene::Full => &["--max-concurrent-calls", "1"],
-        _ if half_open && alone => &["--retry-attempts", "1"],
+        _ if half_open && alone => &["--service-a-keepalive", SHORTEST_KEEPALIVE, "--retry-attempts", "1"],
+        _ if half_open => &["--service-a-keepalive", SHORTEST_KEEPALIVE],
         _ => &[],
     };
     match kind {

@@ -50,7 +50,7 @@ pub enum Bound {
     Connect,
     /// By the caller's deadline, which is that many milliseconds away, and not much before.
     Deadline(u64),
-    /// When the keepalive has had no answer: 10 s without a frame, then 3 s.
+    /// When a keepalive of 10 s has had no answer for 3 s.
     Keepalive,
 }
 
@@ -103,7 +103,7 @@ impl fmt::Display for Bound {
             Bound::Cap => f.write_str("B's cap + 50 ms"),
             Bound::Connect => f.write_str("connect timeout + 50 ms"),
             Bound::Deadline(_) => f.write_str("the deadline + 50 ms"),
-            Bound::Keepalive => f.write_str("13 s, the keepalive"),
+            Bound::Keepalive => f.write_str("13 s, by a keepalive of 10 s"),
         }
     }
 }

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// The shortest there is; B's own is 5 min, which nobody waits for.
+pub(super) const SHORTEST_KEEPALIVE: &str = "10s";
+
 /// What is done to A, to B or to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scene {
@@ -58,6 +61,10 @@ impl fmt::Display for Scene {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Scene::Well => f.write_str("–"),
+            Scene::Peer("no-ping") => write!(
+                f,
+                "`cargo lab peer no-ping --listen 127.0.0.1:8080` in A's place, and B with `--service-a-keepalive {SHORTEST_KEEPALIVE}`"
+            ),
             Scene::Peer(behavior) => write!(f, "`cargo lab peer {behavior} --listen 127.0.0.1:8080` in A's place"),
             Scene::Asked(behavior) => write!(f, "`-H 'rpc-behavior: {behavior}'`"),
             Scene::Killed => f.write_str("`kill -9 $A`"),
