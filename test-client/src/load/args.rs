@@ -24,7 +24,8 @@ latency counts from the instant at which it was to start. Without --rate it is a
 each of which makes its next call when the last one has ended.
 
 Every call has a text of its own; an answer with another one is 'swapped'. A call without any end a second after its \
-deadline is 'lost'. Calls are never made again; a connection that dies is replaced.
+deadline is 'lost'. Only a call that was never sent, or not looked at, is made again, over another connection; a \
+connection that dies is replaced.
 
 --output json: one object with everything. --output csv: a line a second with the columns t (the second), calls (those \
 that were to start in it), rate (the answers that came in it), ok, errors, p50_ms, p99_ms, max_ms, and the calls with \

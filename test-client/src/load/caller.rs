@@ -18,6 +18,7 @@ use tonic::{Code, Request, Response, Status};
 
 use super::{links::Links, outcome::Outcome};
 use crate::{
+    call::MAX_MESSAGE,
     failure::origin_of,
     options::{SERVICE_A, SERVICE_B, TEST_CLIENT},
 };
@@ -93,13 +94,23 @@ impl Caller {
     }
 
     async fn exchange(&self, number: u64, deadline: Deadline, sent: &Cell<bool>) -> Answer {
-        let channel = match self.links.pick().await {
-            Ok(channel) => channel,
-            Err(cause) => return Answer::not_sent(own(cause)),
-        };
-        sent.set(true);
         let msg = self.text(number);
-        match self.send(channel, msg.clone(), deadline).await {
+        let mut refused = false;
+        let reply = loop {
+            let connection = match self.links.pick().await {
+                Ok(connection) => connection,
+                Err(cause) => return Answer::not_sent(own(cause)),
+            };
+            sent.set(true);
+            let reply = self.send(connection.channel(MAX_MESSAGE), msg.clone(), deadline).await;
+            // What was never sent, or not looked at, goes over another connection: any gRPC client does that (gRFC A6).
+            match reply.as_ref().err().map(Cause::of) {
+                Some(Cause::NeverSent) => connection.gone().await,
+                Some(Cause::GoingAway) if !std::mem::replace(&mut refused, true) => {}
+                _ => break reply,
+            }
+        };
+        match reply {
             Ok(reply) => {
                 let served_by = served_by(reply.metadata().as_ref());
                 let outcome = if reply.get_ref() == &msg { Outcome::OK } else { Outcome::SWAPPED };

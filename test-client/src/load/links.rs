@@ -4,7 +4,7 @@ use std::{cell::Cell, time::Duration};
 
 use service_runtime::{
     client::{
-        Backoff, Checked,
+        Backoff,
         connection::{Connection, Gone},
     },
     status::Cause,
@@ -40,12 +40,12 @@ impl Links {
     }
 
     /// The next one that is ready. Where none is, the call waits for a first try, and fails with what the last one said.
-    pub async fn pick(&self) -> Result<Checked, Cause> {
+    pub async fn pick(&self) -> Result<Connection, Cause> {
         let turn = self.next.get();
         self.next.set((turn + 1) % self.links.len());
         let (before, from) = self.links.split_at(turn);
         match from.iter().chain(before).find_map(Link::now) {
-            Some(channel) => Ok(channel),
+            Some(connection) => Ok(connection),
             None => self.links[turn].decided().await,
         }
     }
@@ -65,11 +65,9 @@ enum State {
 }
 
 impl State {
-    fn channel(&self) -> Option<Result<Checked, Cause>> {
+    fn connection(&self) -> Option<Result<Connection, Cause>> {
         match self {
-            State::Ready(connection) if !connection.is_gone() => {
-                Some(Ok(Checked::new(connection.clone(), call::MAX_MESSAGE)))
-            }
+            State::Ready(connection) if !connection.is_gone() => Some(Ok(connection.clone())),
             State::Down(cause) => Some(Err(*cause)),
             State::Ready(_) | State::Connecting => None,
         }
@@ -83,15 +81,15 @@ impl Link {
         Link { state, task }
     }
 
-    fn now(&self) -> Option<Checked> {
-        self.state.borrow().channel()?.ok()
+    fn now(&self) -> Option<Connection> {
+        self.state.borrow().connection()?.ok()
     }
 
-    async fn decided(&self) -> Result<Checked, Cause> {
+    async fn decided(&self) -> Result<Connection, Cause> {
         let mut state = self.state.clone();
-        let decided = state.wait_for(|state| state.channel().is_some()).await;
-        let channel = decided.ok().and_then(|state| state.channel());
-        channel.unwrap_or(Err(Cause::Unreachable("closed")))
+        let decided = state.wait_for(|state| state.connection().is_some()).await;
+        let connection = decided.ok().and_then(|state| state.connection());
+        connection.unwrap_or(Err(Cause::Unreachable("closed")))
     }
 }
 
@@ -103,12 +101,14 @@ impl Drop for Link {
 
 async fn keep_connected(options: CallOptions, state: watch::Sender<State>) {
     let mut backoff = Backoff::default();
+    let mut second_try = true;
     loop {
         let cause = match call::connect(&options, || {}).await {
             Ok(connection) => {
                 match use_up(connection, &state).await {
                     Gone::UsedUp => {
                         backoff = Backoff::default();
+                        second_try = true;
                         continue;
                     }
                     // Calls wait for the next connection meanwhile.
@@ -119,6 +119,8 @@ async fn keep_connected(options: CallOptions, state: watch::Sender<State>) {
                     Gone::Failed => Cause::Unreachable("closed"),
                 }
             }
+            // Perhaps the last act of a server that is being replaced, or that ends each connection after a while.
+            Err(Cause::Unreachable("closed" | "reset")) if std::mem::take(&mut second_try) => continue,
             Err(cause) => cause,
         };
         state.send_replace(State::Down(cause));

@@ -56,6 +56,14 @@ fn makes_as_many_calls_as_asked_for_in_both_loops_and_on_all_threads() {
 }
 
 #[test]
+fn makes_a_call_again_that_was_not_looked_at() {
+    let peer = hostile_peer::Peer::start("goaway-once").unwrap();
+    let report = report(&peer.url(), &["--requests", "5", "--concurrency", "1", "--connections", "1"]);
+    adds_up(&report);
+    assert_eq!((&report["ok"], peer.calls()), (&5.into(), 6), "{report}");
+}
+
+#[test]
 fn goes_through_b_to_a() {
     let a = servers::service_a();
     let b = servers::service_b(&a.url);
