@@ -102,7 +102,7 @@ impl Caller {
                 Err(cause) => return Answer::not_sent(own(cause)),
             };
             sent.set(true);
-            let reply = self.send(connection.channel(MAX_MESSAGE), msg.clone(), deadline).await;
+            let reply = self.send(Checked::new(connection.clone(), MAX_MESSAGE), msg.clone(), deadline).await;
             // What was never sent, or not looked at, goes over another connection: any gRPC client does that (gRFC A6).
             match reply.as_ref().err().map(Cause::of) {
                 Some(Cause::NeverSent) => connection.gone().await,
