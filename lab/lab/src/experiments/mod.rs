@@ -1,5 +1,6 @@
 //! Experiments: many calls, one question, and figures for an answer.
 
+mod callers;
 mod cancels;
 mod connections;
 mod deadlines;
@@ -13,6 +14,7 @@ mod replicas;
 mod rolling;
 mod soak;
 mod storm;
+mod streams;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -65,6 +67,8 @@ pub enum Experiment {
     },
     /// Every flood there is, on A and on another A: how much later are the answers to A's other callers?
     Floods(floods::Which),
+    /// An A that takes fewer calls at once than come, or none for a while: does any call fail that need not, beside a stock tonic B?
+    Streams(streams::Size),
     /// Minutes of good calls and every kind of bad one: does memory grow?
     Soak {
         /// How long it goes on, in minutes
@@ -100,6 +104,7 @@ pub async fn run(experiment: &Experiment) -> anyhow::Result<ExitCode> {
             Experiment::Drains { rounds } => drains::run(&program, *rounds).await,
             Experiment::Connections { idle } => connections::run(&program, *idle).await,
             Experiment::Floods(which) => floods::run(&program, which).await,
+            Experiment::Streams(size) => streams::run(&program, *size).await,
             Experiment::Soak { minutes } => soak::run(&program, *minutes).await,
         }
     };
