@@ -7,6 +7,7 @@ mod deadlines;
 mod drains;
 mod figures;
 mod floods;
+mod frozen;
 mod load;
 mod outage;
 mod overload;
@@ -69,6 +70,8 @@ pub enum Experiment {
     Floods(floods::Which),
     /// An A that takes fewer calls at once than come, or none for a while: does any call fail that need not, beside a stock tonic B?
     Streams(streams::Size),
+    /// One of two As stands still under load: how many calls fail, beside a stock tonic B?
+    Frozen(frozen::Size),
     /// Minutes of good calls and every kind of bad one: does memory grow?
     Soak {
         /// How long it goes on, in minutes
@@ -105,6 +108,7 @@ pub async fn run(experiment: &Experiment) -> anyhow::Result<ExitCode> {
             Experiment::Connections { idle } => connections::run(&program, *idle).await,
             Experiment::Floods(which) => floods::run(&program, which).await,
             Experiment::Streams(size) => streams::run(&program, *size).await,
+            Experiment::Frozen(size) => frozen::run(&program, *size).await,
             Experiment::Soak { minutes } => soak::run(&program, *minutes).await,
         }
     };
