@@ -2,6 +2,7 @@
 
 mod callers;
 mod cancels;
+mod churn;
 mod connections;
 mod deadlines;
 mod drains;
@@ -72,6 +73,8 @@ pub enum Experiment {
     Streams(streams::Size),
     /// One of two As stands still under load: how many calls fail, beside a stock tonic B?
     Frozen(frozen::Size),
+    /// An A whose connections do not last: does any call fail, beside a stock tonic B?
+    Churn(churn::Size),
     /// Minutes of good calls and every kind of bad one: does memory grow?
     Soak {
         /// How long it goes on, in minutes
@@ -109,6 +112,7 @@ pub async fn run(experiment: &Experiment) -> anyhow::Result<ExitCode> {
             Experiment::Floods(which) => floods::run(&program, which).await,
             Experiment::Streams(size) => streams::run(&program, *size).await,
             Experiment::Frozen(size) => frozen::run(&program, *size).await,
+            Experiment::Churn(size) => churn::run(&program, *size).await,
             Experiment::Soak { minutes } => soak::run(&program, *minutes).await,
         }
     };

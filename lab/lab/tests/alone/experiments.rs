@@ -28,3 +28,8 @@ fn no_call_fails_that_need_not_where_streams_are_few() {
 fn a_replica_that_stands_still_costs_what_was_in_flight_and_a_round_more_at_the_most() {
     holds("frozen");
 }
+
+#[test]
+fn no_call_fails_where_connections_do_not_last() {
+    holds("churn");
+}
