@@ -12,6 +12,7 @@ mod frozen;
 mod load;
 mod outage;
 mod overload;
+mod quiet;
 mod replicas;
 mod rolling;
 mod soak;
@@ -75,6 +76,8 @@ pub enum Experiment {
     Frozen(frozen::Size),
     /// An A whose connections do not last: does any call fail, beside a stock tonic B?
     Churn(churn::Size),
+    /// A call that nothing is heard of for long: how many PINGs does its connection see?
+    Quiet(quiet::Size),
     /// Minutes of good calls and every kind of bad one: does memory grow?
     Soak {
         /// How long it goes on, in minutes
@@ -113,6 +116,7 @@ pub async fn run(experiment: &Experiment) -> anyhow::Result<ExitCode> {
             Experiment::Streams(size) => streams::run(&program, *size).await,
             Experiment::Frozen(size) => frozen::run(&program, *size).await,
             Experiment::Churn(size) => churn::run(&program, *size).await,
+            Experiment::Quiet(size) => quiet::run(&program, *size).await,
             Experiment::Soak { minutes } => soak::run(&program, *minutes).await,
         }
     };
