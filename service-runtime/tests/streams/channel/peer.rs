@@ -1,15 +1,23 @@
 //! A peer whose every answer the test makes, header by header.
 
-use std::io;
+use std::{
+    io,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use h2::{Reason, RecvStream, SendStream, server::SendResponse};
+use hostile_peer::frame;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use service_runtime::client::{BoxFuture, ByteStream, Dial, Endpoint};
-use tokio::{io::duplex, sync::mpsc, time::timeout};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, duplex},
+    sync::mpsc,
+    time::timeout,
+};
 
 use super::LONGEST;
-use crate::caller::frame;
+use crate::caller::frame as framed;
 
 /// Hands every call of every connection to the test.
 pub struct ByHand(mpsc::UnboundedSender<Call>);
@@ -85,7 +93,7 @@ impl Call {
     /// A whole answer.
     pub fn answer(self, headers: Fields<'_>, messages: &[&[u8]], trailers: Fields<'_>) {
         let mut answer = self.begin(headers);
-        messages.iter().for_each(|message| answer.data(frame(0, message)));
+        messages.iter().for_each(|message| answer.data(framed(0, message)));
         answer.end(trailers);
     }
 }
@@ -126,5 +134,47 @@ impl Answer {
     pub async fn reset_by_caller(mut self) -> Reason {
         let reset = std::future::poll_fn(|cx| self.body.poll_reset(cx));
         timeout(LONGEST, reset).await.expect("it comes").unwrap()
+    }
+}
+
+/// On its first connection it says at the first frame of this kind that it goes away and has processed nothing; the others it hands to
+/// the test.
+pub struct GoesAwayAt {
+    kind: u8,
+    has_gone: AtomicBool,
+    then: ByHand,
+}
+
+impl GoesAwayAt {
+    pub fn new(kind: u8, then: ByHand) -> Self {
+        GoesAwayAt { kind, has_gone: AtomicBool::new(false), then }
+    }
+}
+
+impl Dial for GoesAwayAt {
+    fn dial<'a>(&'a self, endpoint: &'a Endpoint) -> BoxFuture<'a, io::Result<Box<dyn ByteStream>>> {
+        if self.has_gone.swap(true, Ordering::Relaxed) {
+            return self.then.dial(endpoint);
+        }
+        let (ours, mut theirs) = duplex(64 * 1024);
+        let kind = self.kind;
+        tokio::spawn(async move {
+            let mut said = BytesMut::new();
+            frame::put_settings(&mut said, &[]);
+            theirs.write_all(&said).await.unwrap();
+            let mut heard = BytesMut::new();
+            theirs.read_exact(&mut [0; frame::PREFACE.len()]).await.unwrap();
+            loop {
+                match frame::take(&mut heard).unwrap() {
+                    Some(frame) if frame.kind == kind => break,
+                    Some(_) => {}
+                    None => drop(theirs.read_buf(&mut heard).await.unwrap()),
+                }
+            }
+            said.clear();
+            frame::put(&mut said, frame::GOAWAY, 0, 0, &[0; 8]);
+            theirs.write_all(&said).await.unwrap();
+        });
+        Box::pin(async { Ok(Box::new(ours) as _) })
     }
 }

@@ -2,12 +2,13 @@
 
 use futures_util::stream;
 use h2::Reason;
+use hostile_peer::frame::{DATA, HEADERS};
 use service_runtime::client::{MethodConfig, MethodKind, UpstreamConfig};
 use tonic::{IntoRequest as _, Request};
 
 use super::{
     Calls, MS, calls, calls_with, item, items, next,
-    peer::{Incoming, by_hand},
+    peer::{GoesAwayAt, Incoming, by_hand},
     reason,
 };
 use crate::caller::frame;
@@ -63,6 +64,29 @@ async fn does_not_make_a_request_stream_again_whose_body_was_begun() {
         assert!(reason(&failed).starts_with("Unavailable STREAMS_UN"), "{failed:?}");
         tokio::time::sleep(1_000 * MS).await;
         assert!(incoming.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn makes_a_request_stream_again_of_a_peer_that_goes_away_only_where_nothing_of_it_was_taken() {
+    for (at, is_made_again) in [(HEADERS, true), (DATA, false)] {
+        let (dial, mut incoming) = by_hand();
+        let calls = calls(GoesAwayAt::new(at, dial));
+        let (send, sent) = items();
+        let mut client = calls.client();
+        let upload = tokio::spawn(async move { client.upload(sent).await });
+        if is_made_again {
+            let second = incoming.call().await;
+            send.send(item("a")).await.unwrap();
+            second.answer(&[], &[MESSAGE], OK);
+            assert_eq!(upload.await.unwrap().unwrap().into_inner(), item("a"));
+        } else {
+            send.send(item("a")).await.unwrap();
+            let failed = upload.await.unwrap().unwrap_err();
+            assert!(reason(&failed).starts_with("Unavailable STREAMS_UNREACHABLE"), "{failed:?}");
+            tokio::time::sleep(1_000 * MS).await;
+            assert!(incoming.is_empty());
+        }
     }
 }
 
