@@ -140,12 +140,17 @@ impl PeerCallUnderWay {
         let progress = &mut self.progress;
         let pick = balancer.pick(&progress.tried);
         let most = match &progress.last {
-            // No replica has processed the call: it may wait like any other, and one without a deadline as long as the cap.
-            None | Some(Last { transparent: true, .. }) => self.cap,
-            Some(_) => RETRY_WAIT,
+            Some(Last { transparent: false, .. }) => Some(RETRY_WAIT),
+            // No replica has processed the call: it may wait like any other.
+            _ if self.deadline.is_some() => None,
+            _ => Some(self.cap),
         };
-        let Ok(picked) = timeout(most, pick).await else {
-            return Err(progress.earlier().unwrap_or_else(|| Failed::because(balancer.waits_for())));
+        let picked = match most {
+            None => pick.await,
+            Some(most) => match timeout(most, pick).await {
+                Ok(picked) => picked,
+                Err(_) => return Err(progress.earlier().unwrap_or_else(|| Failed::because(balancer.waits_for()))),
+            },
         };
         picked.map_err(|failure| progress.earlier().unwrap_or_else(|| failure.into()))
     }

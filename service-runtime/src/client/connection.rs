@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -46,10 +46,8 @@ struct Inner {
     seen: Arc<Seen>,
     /// Calls that have a stream now.
     streams: AtomicU32,
-    /// Calls that had one so far.
+    /// Calls that were sent so far.
     calls: AtomicU64,
-    /// A request was sent.
-    asked: AtomicBool,
 }
 
 /// How a connection is made.
@@ -82,7 +80,9 @@ impl Opening {
 pub enum Gone {
     /// It answered a call, or was there for a while.
     UsedUp,
-    /// The peer said goodbye (GOAWAY with NO_ERROR) to a connection that no call was made on.
+    /// The peer has said goodbye (GOAWAY with NO_ERROR) before it has answered a call; it may still do so.
+    Leaving,
+    /// The same, and no call was made on it.
     Unused,
     /// It was closed before it was of any use.
     Failed,
@@ -123,7 +123,6 @@ impl Connection {
                 seen,
                 streams: AtomicU32::default(),
                 calls: AtomicU64::default(),
-                asked: AtomicBool::default(),
             }))),
             // Ready for a shorter time than it takes to look: no call was lost, so it was never there.
             _ => Err(match seen.end.get() {
@@ -136,7 +135,7 @@ impl Connection {
 
     /// Sends a request for which a stream is reserved. Errors: what became of the connection or of the stream.
     pub async fn send(&self, request: Request<Body>) -> Result<Response<Body>, Cause> {
-        self.0.asked.store(true, Ordering::Relaxed);
+        self.0.calls.fetch_add(1, Ordering::Relaxed);
         self.0.channel.clone().oneshot(request).await.map_err(|error| Cause::of_error(&error))
     }
 
@@ -145,9 +144,7 @@ impl Connection {
         let limit = self.stream_limit();
         let taken = |streams: u32| (streams < limit).then_some(streams + 1);
         let can_begin = !self.is_gone() && !self.0.seen.is_stuck();
-        let reserved = can_begin && self.0.streams.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).is_ok();
-        self.0.calls.fetch_add(reserved.into(), Ordering::Relaxed);
-        reserved
+        can_begin && self.0.streams.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).is_ok()
     }
 
     /// Gives a stream back.
@@ -195,14 +192,25 @@ impl Connection {
     pub fn was(&self) -> Gone {
         let seen = &self.0.seen;
         // A peer may say what looks like an answer without having been asked, and would be connected to again without a pause.
-        let has_answered = seen.answered.load(Ordering::Relaxed) && self.0.asked.load(Ordering::Relaxed);
-        if has_answered || seen.age() >= LASTING {
+        let was_asked = self.calls() > 0;
+        let left_cleanly = seen.left_cleanly.load(Ordering::Relaxed);
+        if was_asked && seen.has_answered() || seen.age() >= LASTING {
             Gone::UsedUp
-        } else if seen.left_cleanly.load(Ordering::Relaxed) && self.calls() == 0 {
-            Gone::Unused
+        } else if left_cleanly {
+            if was_asked { Gone::Leaving } else { Gone::Unused }
         } else {
             Gone::Failed
         }
+    }
+
+    /// What is known of it from its bytes. Does not keep it.
+    pub(super) fn seen(&self) -> Arc<Seen> {
+        self.0.seen.clone()
+    }
+
+    /// Whether its socket takes nothing.
+    pub fn is_stuck(&self) -> bool {
+        self.0.seen.is_stuck()
     }
 
     /// Whether both are the same.

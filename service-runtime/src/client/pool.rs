@@ -101,7 +101,9 @@ impl Pool {
     /// Whether one more connection would help.
     pub fn may_grow(&self) -> bool {
         let inside = self.locked();
-        let newest_takes_calls = inside.connections.last().is_none_or(|newest| newest.stream_limit() > 0);
+        // What one says of its limit whose socket takes nothing may be long ago.
+        let takes_calls = |newest: &Connection| newest.stream_limit() > 0 || newest.is_stuck();
+        let newest_takes_calls = inside.connections.last().is_none_or(takes_calls);
         inside.connections.len() < self.most
             && newest_takes_calls
             && !inside.connections.iter().any(Connection::has_room)

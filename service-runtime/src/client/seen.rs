@@ -40,7 +40,7 @@ pub(super) struct Seen {
     /// The peer's SETTINGS_MAX_CONCURRENT_STREAMS; without one there is no limit.
     pub stream_limit: AtomicU32,
     /// Some call has been answered, to the end.
-    pub answered: AtomicBool,
+    answered: AtomicBool,
     /// GOAWAY with NO_ERROR.
     pub left_cleanly: AtomicBool,
     /// GOAWAY with ENHANCE_YOUR_CALM and `too_many_pings`.
@@ -65,6 +65,10 @@ impl Seen {
             began: Instant::now(),
             changes,
         }
+    }
+
+    pub fn has_answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
     }
 
     /// The socket takes nothing, from now on.

@@ -17,6 +17,7 @@ use super::{
     dial::dial,
     peer_log::{PeerLog, Ready},
     pool::{Counted, Pool, Total},
+    seen::Seen,
     state::{Failure, State},
 };
 use crate::{deadline::millis, identity::Peer, status::Cause};
@@ -24,6 +25,10 @@ use crate::{deadline::millis, identity::Peer, status::Cause};
 /// A connection beside the first that has had no call for this long is closed.
 const IDLE: Duration = Duration::from_secs(30);
 const LOOK_FOR_IDLE: Duration = Duration::from_secs(1);
+
+/// A peer may say goodbye to connections while it still works on their calls, as one does that is slow and has a short
+/// `--max-connection-age`. After this number of goodbyes without an answer it is one that says nothing else.
+const TRUST: u32 = 5;
 
 /// How to connect.
 pub(crate) struct Connect {
@@ -65,6 +70,8 @@ impl Subchannel {
             live: Vec::new(),
             second_try: true,
             may_rest: true,
+            trust: TRUST,
+            leaving: Vec::new(),
             next_try: Instant::now(),
             looked_for_idle: Instant::now(),
             on_trouble,
@@ -124,6 +131,10 @@ struct Keeper<F> {
     /// A peer that says goodbye to a connection which no call has used is let be until the backoff has passed or a call comes. Not
     /// again before a call was answered: it may be one that takes connections only to say goodbye.
     may_rest: bool,
+    /// How often a connection that leaves before it has answered is still replaced at once.
+    trust: u32,
+    /// Connections that have left so: an answer after all renews the trust.
+    leaving: Vec<Arc<Seen>>,
     next_try: Instant,
     looked_for_idle: Instant,
     on_trouble: F,
@@ -242,12 +253,18 @@ impl<F: Fn()> Keeper<F> {
         self.live = live;
         self.pool.retain(|connection| !connection.is_gone());
         gone.iter().for_each(|gone| self.ask_less_often(&gone.connection));
+        if self.leaving.iter().any(|left| left.has_answered()) {
+            self.is_trusted();
+        }
         match gone.iter().map(|gone| gone.connection.was()).min() {
             None => return,
             Some(Gone::UsedUp) => {
-                self.connect.backoff.reset();
-                self.second_try = true;
-                self.may_rest = true;
+                self.is_trusted();
+                self.next_try = Instant::now();
+            }
+            Some(Gone::Leaving) if self.trust > 0 => {
+                self.trust -= 1;
+                self.leaving.extend(gone.iter().map(|gone| gone.connection.seen()));
                 self.next_try = Instant::now();
             }
             Some(Gone::Unused) if self.may_rest => self.next_try = Instant::now() + self.connect.backoff.next_pause(),
@@ -258,6 +275,15 @@ impl<F: Fn()> Keeper<F> {
             (self.on_trouble)();
         }
         self.connect.changes.happened();
+    }
+
+    /// Whatever there was, the peer answers.
+    fn is_trusted(&mut self) {
+        self.connect.backoff.reset();
+        self.second_try = true;
+        self.may_rest = true;
+        self.trust = TRUST;
+        self.leaving.clear();
     }
 
     fn ask_less_often(&mut self, connection: &Connection) {

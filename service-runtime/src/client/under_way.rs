@@ -25,7 +25,7 @@ pub(super) struct PeerCallUnderWay {
     pub worker: Arc<Worker>,
     pub context: Context,
     pub kind: MethodKind,
-    /// Of a unary call, and of how long a stream waits until it can begin.
+    /// Of a unary call, and of how long a stream without a deadline waits until it can begin.
     pub cap: Duration,
     /// When it has to be answered, and who says so. A stream has no time of its own.
     pub deadline: Option<(Deadline, SetBy)>,

@@ -112,7 +112,7 @@ async fn keep_connected(options: CallOptions, state: watch::Sender<State>) {
                         continue;
                     }
                     // Calls wait for the next connection meanwhile.
-                    Gone::Unused => {
+                    Gone::Unused | Gone::Leaving => {
                         sleep(backoff.next_pause()).await;
                         continue;
                     }
