@@ -189,11 +189,11 @@ pub fn served_by(metadata: &HeaderMap) -> Option<HeaderValue> {
 
 /// What goes on of W3C Trace Context: a caller that names two parents names none, and what the vendors noted of them is worth
 /// nothing then (Trace Context, 3.3); the vendors' part may come in several fields, whose order counts (3.3.1.2).
-fn trace(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
-    let Ok(parent) = single(headers, TRACEPARENT) else { return Vec::new() };
-    let parent = parent.map(|parent| (TRACEPARENT, parent.clone()));
-    let states = headers.get_all(TRACESTATE).iter().map(|state| (TRACESTATE, state.clone()));
-    parent.into_iter().chain(states).collect()
+fn trace(headers: &HeaderMap) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    let parent = single(headers, TRACEPARENT);
+    let states = parent.map(|_| headers.get_all(TRACESTATE).iter()).into_iter().flatten();
+    let parent = parent.ok().flatten().map(|parent| (TRACEPARENT, parent.clone()));
+    parent.into_iter().chain(states.map(|state| (TRACESTATE, state.clone())))
 }
 
 fn new_request_id() -> HeaderValue {

@@ -23,9 +23,13 @@ pub struct MethodKind {
 impl MethodKind {
     /// One request, one answer, and not to be made again.
     pub const UNARY: Self = MethodKind { client_streaming: false, server_streaming: false, idempotent: false };
+    /// A stream of requests, one answer, and not to be made again.
+    pub const CLIENT_STREAMING: Self = MethodKind { client_streaming: true, ..Self::UNARY };
+    /// One request, a stream of answers, and not to be made again.
+    pub const SERVER_STREAMING: Self = MethodKind { server_streaming: true, ..Self::UNARY };
     /// Streams both ways, and not to be made again. What the channel knows nothing of is taken for this: nothing is kept, and
     /// nobody's order is placed twice.
-    pub const STREAM: Self = MethodKind { client_streaming: true, server_streaming: true, idempotent: false };
+    pub const BIDI_STREAMING: Self = MethodKind { client_streaming: true, server_streaming: true, idempotent: false };
 
     /// The same, and it may be called again.
     pub const fn idempotent(self) -> Self {
@@ -86,7 +90,7 @@ impl MethodTable {
                 idempotent: method.idempotent,
             })
         };
-        let kind = extension.or(kind).or_else(described).unwrap_or(MethodKind::STREAM);
+        let kind = extension.or(kind).or_else(described).unwrap_or(MethodKind::BIDI_STREAMING);
         Called { kind, cap: timeout.unwrap_or(self.cap) }
     }
 
@@ -122,7 +126,7 @@ mod tests {
 
     #[test]
     fn takes_what_it_does_not_know_for_a_stream_that_is_not_made_again() {
-        assert_eq!(called(&table(&[]), "/x.Y/Z").0, MethodKind::STREAM);
+        assert_eq!(called(&table(&[]), "/x.Y/Z").0, MethodKind::BIDI_STREAMING);
     }
 
     #[test]
@@ -131,10 +135,10 @@ mod tests {
         let table = table(&[config(None, Some(safe), Some(SECOND)), config(Some("Z"), Some(MethodKind::UNARY), None)]);
         assert_eq!(called(&table, "/x.Y/A"), (safe, SECOND));
         assert_eq!(called(&table, "/x.Y/Z"), (MethodKind::UNARY, SECOND));
-        assert_eq!(called(&table, "/x.YY/Z"), (MethodKind::STREAM, 2 * SECOND));
+        assert_eq!(called(&table, "/x.YY/Z"), (MethodKind::BIDI_STREAMING, 2 * SECOND));
         let mut request = Request::post("/x.Y/A").body(()).unwrap();
-        request.extensions_mut().insert(MethodKind::STREAM);
-        assert_eq!(table.called(&request).kind, MethodKind::STREAM);
+        request.extensions_mut().insert(MethodKind::BIDI_STREAMING);
+        assert_eq!(table.called(&request).kind, MethodKind::BIDI_STREAMING);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, Full};
 use tokio::time::timeout;
@@ -43,8 +43,7 @@ pub struct Limits {
 
 impl<S: Handle> Handle for Messages<S> {
     async fn handle(&self, mut request: Request<Body>) -> Response<Body> {
-        make_lists_whole(request.headers_mut());
-        let encoding = Encoding::of(request.headers());
+        let encoding = make_lists_whole(request.headers_mut());
         let method = request.extensions().get::<Arc<Method>>();
         let takes_a_stream = method.is_some_and(|method| method.client_streaming);
         let answers_with_a_stream = method.is_some_and(|method| method.server_streaming);
@@ -75,14 +74,22 @@ impl<S: Handle> Handle for Messages<S> {
     }
 }
 
-/// The generated code reads the first field of a name: what would be in a second one it would not see, and we would.
-fn make_lists_whole(headers: &mut HeaderMap) {
-    for name in [GRPC_ENCODING, GRPC_ACCEPT_ENCODING] {
-        if single(headers, &name).is_err()
-            && let Some(whole) = list(headers, &name)
-        {
-            headers.insert(name, whole);
-        }
+/// The generated code reads the first field of a name: what would be in a second one it would not see, and we would. Returns how
+/// messages are compressed; two words for that say nothing that could be undone.
+fn make_lists_whole(headers: &mut HeaderMap) -> Encoding {
+    let encoding = Encoding::of(headers);
+    if encoding == Encoding::Other {
+        make_list_whole(headers, GRPC_ENCODING);
+    }
+    make_list_whole(headers, GRPC_ACCEPT_ENCODING);
+    encoding
+}
+
+fn make_list_whole(headers: &mut HeaderMap, name: HeaderName) {
+    if single(headers, &name).is_err()
+        && let Some(whole) = list(headers, &name)
+    {
+        headers.insert(name, whole);
     }
 }
 
