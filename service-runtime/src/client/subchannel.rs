@@ -313,3 +313,6 @@ impl<F: Fn()> Keeper<F> {
         self.pool.retain(|connection| !idle.iter().any(|idle| idle.connection.is(connection)));
     }
 }
+
+#[cfg(test)]
+mod tests;
