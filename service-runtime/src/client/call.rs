@@ -1,6 +1,7 @@
 //! One call to a peer: one attempt after the other, until one is answered, may not be made again, or the time is up.
 
 use std::{
+    pin::pin,
     sync::{Arc, PoisonError},
     time::Duration,
 };
@@ -38,17 +39,23 @@ pub(super) const RETRY_WAIT: Duration = Duration::from_millis(50);
 const TICK: Duration = Duration::from_millis(1);
 
 /// Calls the peer. Errors: a status of the contract, with its origin.
-pub(super) async fn call(
+///
+/// What can be done at once is done before the future is made, and what is large is boxed: every call in flight pays for its size.
+pub(super) fn call(
     worker: Arc<Worker>,
     context: Context,
     request: Request<Body>,
-) -> Result<Response<AnswerBody>, Status> {
+) -> impl Future<Output = Result<Response<AnswerBody>, Status>> + Send + use<> {
     worker.budget.call();
     let Called { kind, cap } = worker.methods.called(&request);
-    let outgoing = Outgoing::new(request, kind.client_streaming).await?;
+    let (head, body) = request.into_parts();
+    let mut outgoing = Outgoing::new(head);
     let deadline = Deadline::for_peer(context.deadline, kind.is_unary().then_some(cap), outgoing.timeout);
-    let call = PeerCallUnderWay { worker, context, kind, cap, deadline, progress: Progress::default() };
-    call.answer(&outgoing).await
+    let call = Box::new(PeerCallUnderWay { worker, context, kind, cap, deadline, progress: Progress::default() });
+    async move {
+        outgoing.take(body, kind.client_streaming).await?;
+        call.answer(&outgoing).await
+    }
 }
 
 /// What has come of an answer that is none of a failure.
@@ -73,10 +80,15 @@ impl Answer {
 impl PeerCallUnderWay {
     /// An answer, within the deadline: the whole of one that is no stream. Of a stream the headers; the rest comes with the body, which keeps the
     /// deadline too.
-    async fn answer(mut self, outgoing: &Outgoing) -> Result<Response<AnswerBody>, Status> {
+    async fn answer(mut self: Box<Self>, outgoing: &Outgoing) -> Result<Response<AnswerBody>, Status> {
         let ends_request = outgoing.end();
         let deadline = self.deadline.map(|(deadline, _)| deadline);
-        let (answer, mut attempt) = match deadline::keep(deadline, self.attempts(outgoing)).await {
+        let kept = {
+            // Pinned here: moved into `keep` it would be in this future twice, and every call in flight would pay for both.
+            let attempts = pin!(self.attempts(outgoing));
+            deadline::keep(deadline, attempts).await
+        };
+        let (answer, mut attempt) = match kept {
             Ok(Ok(answered)) => answered,
             Ok(Err(failed)) => return Err(self.failed(failed)),
             Err(deadline::Passed) => return Err(self.time_is_up()),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, request};
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt as _, Full};
 use tonic::{Status, body::Body};
@@ -49,23 +49,33 @@ struct Lent {
 }
 
 impl Outgoing {
-    /// Takes a request apart; of one message, all of it. Errors: the generated client could not make the message.
-    pub async fn new(request: Request<Body>, streams: bool) -> Result<Self, Status> {
-        let (head, body) = request.into_parts();
+    /// A request without its body.
+    pub fn new(head: request::Parts) -> Self {
         let mut headers = head.headers;
         let timeout = Deadline::read(&headers).ok().flatten();
         headers.remove(GRPC_TIMEOUT);
         let takes_compressed = headers.contains_key(GRPC_ACCEPT_ENCODING);
-        let body = match streams {
-            false => Outbound::Kept(body.collect().await?.to_bytes()),
-            true => Outbound::Lent(Arc::new(Mutex::new(Lent { body: Some(body), ..Lent::default() }))),
-        };
         let mut name = None;
         let headers = headers.into_iter().filter_map(|(next, value)| {
             name = next.or_else(|| name.take());
             Some((name.clone()?, value))
         });
-        Ok(Outgoing { uri: head.uri, headers: headers.collect(), timeout, body, takes_compressed })
+        Outgoing {
+            uri: head.uri,
+            headers: headers.collect(),
+            timeout,
+            body: Outbound::Kept(Bytes::new()),
+            takes_compressed,
+        }
+    }
+
+    /// Takes its body: of one message, all of it. Errors: the generated client could not make the message.
+    pub async fn take(&mut self, body: Body, streams: bool) -> Result<(), Status> {
+        self.body = match streams {
+            false => Outbound::Kept(body.collect().await?.to_bytes()),
+            true => Outbound::Lent(Arc::new(Mutex::new(Lent { body: Some(body), ..Lent::default() }))),
+        };
+        Ok(())
     }
 
     /// For one attempt, after `failed` others.

@@ -31,7 +31,7 @@ pub struct Incoming {
 }
 
 struct Ending {
-    call: PeerCallUnderWay,
+    call: Box<PeerCallUnderWay>,
     attempt: Attempt,
     /// By the headers.
     served_by: Option<HeaderValue>,
@@ -43,7 +43,7 @@ impl Incoming {
     pub(super) fn new(
         inner: Body,
         encoding: Encoding,
-        call: PeerCallUnderWay,
+        call: Box<PeerCallUnderWay>,
         mut attempt: Attempt,
         served_by: Option<HeaderValue>,
         request: EndsRequest,
