@@ -1,4 +1,7 @@
-use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    time::sleep,
+};
 
 use super::{
     super::{io::STALLED, seen::NOT_HTTP2},
@@ -82,4 +85,42 @@ async fn has_failed_where_the_peer_answers_what_nobody_has_asked_and_goes() {
         connection.gone().await;
         assert_eq!(connection.was(), Gone::Failed, "stream {stream}");
     }
+}
+
+/// A peer that answers no call, and each PING after this time.
+async fn answers_pings_after(mut peer: DuplexStream, late: Duration) {
+    const PING: u8 = 6;
+    const ACK: u8 = 1;
+    peer.write_all(&SETTINGS_FRAME).await.unwrap();
+    peer.read_exact(&mut [0; 24]).await.unwrap();
+    let mut head = [0; 9];
+    while peer.read_exact(&mut head).await.is_ok() {
+        let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+        peer.read_exact(&mut payload).await.unwrap();
+        if (head[3], head[4]) == (PING, 0) {
+            sleep(late).await;
+            head[4] = ACK;
+            // A connection that has been given up takes nothing.
+            let _ = peer.write_all(&[&head[..], &payload].concat()).await;
+        }
+    }
+}
+
+/// What becomes of a call within a minute, with a PING every 10 s.
+async fn called(late: Duration) -> Option<Cause> {
+    let (client, peer) = duplex(64 * 1024);
+    tokio::spawn(answers_pings_after(peer, late));
+    let keepalive = Some(Keepalive::every(Duration::from_secs(10)));
+    let connection = Connection::over(client, Opening { keepalive, ..Opening::for_tests() }).await.unwrap();
+    let mut request = Request::post("http://service-a/x.Y/Z").body(Body::empty()).unwrap();
+    *request.version_mut() = http::Version::HTTP_2;
+    let answer = timeout(Duration::from_secs(60), connection.send(request)).await;
+    answer.ok().map(|answer| answer.map(drop).unwrap_err())
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_kept_where_the_peer_answers_pings_late_and_lost_where_it_is_too_late() {
+    assert_eq!(called(Duration::from_millis(2900)).await, None);
+    let lost = Cause::ConnectionLost("no answer to keepalive");
+    assert_eq!(called(Duration::from_millis(3100)).await, Some(lost));
 }
