@@ -1,4 +1,4 @@
-//! Keeps the caller's deadline: reads it, shows it to the handler, and answers DEADLINE_EXCEEDED once it has passed.
+//! Keeps the caller's deadline: the handler has it, and the answer is DEADLINE_EXCEEDED once it has passed.
 //!
 //! Stock tonic answers CANCELLED, ignores a malformed timeout and lets a stream run on; see the tests of this crate.
 
@@ -16,7 +16,7 @@ use tonic::{Status, body::Body};
 
 use super::{Handle, answer, last_frame};
 use crate::{
-    deadline::{self, Deadline},
+    deadline::{self, Deadline, GRPC_TIMEOUT},
     identity::Identity,
     methods::Method,
     origin::refused,
@@ -29,14 +29,13 @@ pub struct KeepDeadline<S> {
 }
 
 impl<S: Handle> Handle for KeepDeadline<S> {
-    async fn handle(&self, mut request: Request<Body>) -> Response<Body> {
-        let Ok(deadline) = Deadline::read(request.headers()) else {
+    async fn handle(&self, request: Request<Body>) -> Response<Body> {
+        // Read by the layer that tells the caller how it came.
+        let deadline: Option<Deadline> = request.extensions().get().copied();
+        if deadline.is_none() && request.headers().contains_key(GRPC_TIMEOUT) {
             return answer(refused(&self.identity, Refusal::BadTimeout));
-        };
-        let streams = request.extensions().get::<Arc<Method>>().is_some_and(|method| method.server_streaming);
-        if let Some(deadline) = deadline {
-            request.extensions_mut().insert(deadline);
         }
+        let streams = request.extensions().get::<Arc<Method>>().is_some_and(|method| method.server_streaming);
         // Pinned here: moved into `keep` it would be in this future twice, and every call in flight would pay for both.
         let work = pin!(self.inner.handle(request));
         match deadline::keep(deadline, work).await {

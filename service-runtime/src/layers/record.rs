@@ -91,6 +91,10 @@ impl<S: Handle> Handle for Record<S> {
         if !asked.is_empty() {
             extensions.insert(asked);
         }
+        // What cannot be read is refused further in.
+        if let Some(deadline) = deadline {
+            extensions.insert(deadline);
+        }
         if let Some(method) = method {
             extensions.insert(method);
         }
