@@ -9,6 +9,7 @@ mod metadata;
 mod peer;
 mod retry;
 mod status;
+mod threads;
 
 use std::{sync::Arc, time::Duration};
 
