@@ -21,6 +21,7 @@ const OK: Expected = Expected { code: "OK", http: 200, reason: "", hop: "" };
 const UNREACHABLE: Expected = unavailable("SERVICE_A_UNREACHABLE");
 const CONNECTION_LOST: Expected = unavailable("SERVICE_A_CONNECTION_LOST");
 const TIMEOUT: Expected = unavailable("SERVICE_A_TIMEOUT");
+const BUSY: Expected = unavailable("SERVICE_A_BUSY");
 const UNRESOLVED: Expected = unavailable("SERVICE_A_UNRESOLVED");
 const NOT_HTTP2: Expected = unavailable("SERVICE_A_NOT_GRPC");
 const SAYS_SO: Expected = unavailable("SERVICE_A_UNAVAILABLE");
@@ -111,6 +112,8 @@ pub const FAILURES: &[Failure] = &[
     row(28, "no-deadline", "the caller sets no deadline, and A never answers", Asked("keep-open"), HELLO, TIMEOUT, Cap),
     row(29, "caller-leaves", "the caller cancels: A's handler is cancelled", CallerLeaves, HELLO, CANCELLED, Within(50)),
     row(30, "b-drains", "B gets SIGTERM in the middle of a call, and finishes it first", Draining, HELLO, OK, Within(1000)),
+    row(31, "a-no-stream", "A takes no call at once on a new connection", Peer("streams-0"), HELLO, BUSY, Cap),
+    row(32, "a-lowers-its-limit", "A lowers its limit of calls to none, on connections that are open", Peer("limit-0"), HELLO, BUSY, Cap),
 ];
 
 const fn row(
@@ -132,7 +135,7 @@ impl Failure {
     /// The same where another replica of A is well. What is retried, or known before there is a call, no caller notices; the
     /// rest only the callers whose call meets the replica that is not well.
     pub fn beside_others(&self, times: &Times) -> Failure {
-        let saved = self.bound == RETRIED || matches!(self.row, 1..=6 | 9..=13);
+        let saved = self.bound == RETRIED || matches!(self.row, 1..=6 | 9..=13 | 31 | 32);
         let latest = u64::try_from(self.bound.between(times).end().as_millis()).unwrap_or(u64::MAX);
         match saved {
             true => Failure { expected: OK, bound: Bound::Within(latest.saturating_add(RETRIES)), ..*self },

@@ -102,4 +102,6 @@ rows! {
     row_28_is_capped_where_the_caller_sets_no_deadline: "no-deadline"
     row_29_is_cancelled_at_a_when_the_caller_leaves: "caller-leaves"
     row_30_is_answered_by_a_b_that_drains: "b-drains"
+    row_31_is_unavailable_where_a_takes_no_call: "a-no-stream"
+    row_32_is_unavailable_where_a_takes_no_more_calls: "a-lowers-its-limit"
 }
