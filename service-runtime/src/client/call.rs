@@ -117,8 +117,18 @@ impl PeerCallUnderWay {
             self.progress.sent(&attempt.replica);
             attempt.begin(self.deadline);
             let sent = match attempt.connection.send(request).await {
-                Ok(answer) => self.check(answer, outgoing).await,
                 Err(cause) => Err(cause.into()),
+                Ok(answer) => {
+                    self.context.call.hear(answer.headers());
+                    let encoding = outgoing.encoding_of(answer.headers());
+                    match self.kind.server_streaming {
+                        true => begun(answer, encoding),
+                        // Boxed, and so is `again`: calls that wait for their answer, which are most, need not have room for it.
+                        false => {
+                            Box::pin(check::whole(answer, self.worker.max_message, encoding)).await.map(Answer::Whole)
+                        }
+                    }
+                }
             };
             let status = match sent {
                 Ok(answer) => return Ok((answer, attempt)),
@@ -130,20 +140,8 @@ impl PeerCallUnderWay {
             let connection = attempt.connection.clone();
             // Its stream is free for others during a pause.
             drop(attempt);
-            self.again(failed, &connection, outgoing).await?;
+            Box::pin(self.again(failed, &connection, outgoing)).await?;
         }
-    }
-
-    /// What a channel may believe of an answer.
-    async fn check(&self, answer: Response<Body>, outgoing: &Outgoing) -> Result<Answer, Status> {
-        self.context.call.hear(answer.headers());
-        let encoding = outgoing.encoding_of(answer.headers());
-        if !self.kind.server_streaming {
-            return Ok(Answer::Whole(check::whole(answer, self.worker.max_message, encoding).await?));
-        }
-        let answer = check::head(answer)?;
-        let is_whole = answer.body().is_end_stream();
-        Ok(if is_whole { Answer::Whole(answer.map(|_| WholeBody::default())) } else { Answer::Begun(answer, encoding) })
     }
 
     /// A replica with a free stream. A retry that finds none is no attempt: the earlier answer stands.
@@ -202,6 +200,13 @@ impl PeerCallUnderWay {
         let mut random = self.worker.random.lock().unwrap_or_else(PoisonError::into_inner);
         retry::pause(failed.cause, failed.pushback, attempt, &mut random).filter(|_| self.kind.idempotent)
     }
+}
+
+/// What a channel may believe of a streamed answer so far.
+fn begun(answer: Response<Body>, encoding: Encoding) -> Result<Answer, Status> {
+    let answer = check::head(answer)?;
+    let is_whole = answer.body().is_end_stream();
+    Ok(if is_whole { Answer::Whole(answer.map(|_| WholeBody::default())) } else { Answer::Begun(answer, encoding) })
 }
 
 impl Outgoing {

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::TryFutureExt as _;
 use http::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -134,9 +135,11 @@ impl Connection {
     }
 
     /// Sends a request for which a stream is reserved. Errors: what became of the connection or of the stream.
-    pub async fn send(&self, request: Request<Body>) -> Result<Response<Body>, Cause> {
+    ///
+    /// No `async fn`: the request would be in its future twice.
+    pub fn send(&self, request: Request<Body>) -> impl Future<Output = Result<Response<Body>, Cause>> + Send + use<> {
         self.0.calls.fetch_add(1, Ordering::Relaxed);
-        self.0.channel.clone().oneshot(request).await.map_err(|error| Cause::of_error(&error))
+        self.0.channel.clone().oneshot(request).map_err(|error| Cause::of_error(&error))
     }
 
     /// Takes one of the streams that the peer allows; false where none is free, or nothing new can begin.
