@@ -24,8 +24,8 @@ use cost::{OWN_DESCRIPTORS, left, tell};
 
 /// Connects at the same time; the services' queue holds 1024.
 const AT_ONCE: usize = 100;
-/// What they may cost.
-const STREAMS_KB: u64 = 40 * 1024;
+/// What they may cost: 38 to 43 MiB were measured, and what one run has more than another.
+const STREAMS_KB: u64 = 48 * 1024;
 /// The contract: who does not get on is gone within 10 s. And what two busy cores and timers of a second add.
 const GONE: Duration = Duration::from_millis(10_000 + 1000);
 /// The normal traffic.
