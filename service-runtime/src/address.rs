@@ -67,7 +67,7 @@ fn with_zone(ip: &str, zone: &str, port: u16) -> Result<SocketAddr, String> {
     if let Ok(index) = zone.parse() {
         return Ok(SocketAddrV6::new(ip, port, 0, index).into());
     }
-    // The system's resolver knows the names of its interfaces, and asks nobody else about an address with a zone.
+    // The system's resolver knows the names of its interfaces, and sends no query to a name server for an address with a zone.
     let found = (format!("{ip}%{zone}").as_str(), port).to_socket_addrs();
     let found = found.ok().and_then(|mut found| found.next());
     found.ok_or_else(|| {

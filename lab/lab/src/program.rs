@@ -23,6 +23,7 @@ pub const STOCK_TONIC: &str = "stock-tonic";
 pub struct Program {
     executable: PathBuf,
     own_environment: bool,
+    own_executables: bool,
 }
 
 impl Program {
@@ -33,7 +34,7 @@ impl Program {
 
     /// The program in that file; for tests, whose own executable is another one.
     pub fn at(executable: impl Into<PathBuf>) -> Self {
-        Program { executable: executable.into(), own_environment: false }
+        Program { executable: executable.into(), own_environment: false, own_executables: false }
     }
 
     /// The same, started without the flags that the environment may hold.
@@ -41,10 +42,24 @@ impl Program {
         Program { own_environment: true, ..self }
     }
 
+    /// The same, where a role that has an executable of its own beside this one is started from that: what it takes of memory is
+    /// then its own, and not that of the lab around it.
+    pub fn with_own_executables(self) -> Self {
+        Program { own_executables: true, ..self }
+    }
+
     /// The command that starts the program as `role`, tied to this process, its standard output a pipe.
     pub fn command(&self, role: &str) -> Command {
-        let mut command = Command::new(&self.executable);
-        command.arg(role).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let own = self.executable.with_file_name(role);
+        let mut command = match self.own_executables && own.is_file() {
+            true => Command::new(own),
+            false => {
+                let mut command = Command::new(&self.executable);
+                command.arg(role);
+                command
+            }
+        };
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         // Ctrl-C is for the lab, which passes it on once: at a second signal a service cuts the calls that it still has.
         command.process_group(0);
         if role == STOCK_TONIC {

@@ -58,7 +58,7 @@ pub(super) fn call(
     }
 }
 
-/// What has come of an answer that is none of a failure.
+/// As much of an answer as a call waits for, where its status is not a failure.
 enum Answer {
     /// All of it.
     Whole(Response<WholeBody>),

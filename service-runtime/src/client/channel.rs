@@ -12,7 +12,7 @@ use tower::Service;
 use super::{BoxFuture, answer::AnswerBody, call::call, worker::Worker};
 use crate::context::Context;
 
-/// Calls to a peer on behalf of one call of our own, or of nobody's. Cheap to make and to clone.
+/// Calls to a peer on behalf of one call that we handle, or of none. Cheap to make and to clone.
 ///
 /// Every failure is a [`Status`] of the failure contract with its origin. Dropping a call's future or its answer's body cancels it at
 /// the peer.

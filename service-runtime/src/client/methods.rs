@@ -28,7 +28,7 @@ impl MethodKind {
     /// One request, a stream of answers, and not to be made again.
     pub const SERVER_STREAMING: Self = MethodKind { server_streaming: true, ..Self::UNARY };
     /// Streams both ways, and not to be made again. What the channel knows nothing of is taken for this: nothing is kept, and
-    /// nobody's order is placed twice.
+    /// no order is placed twice.
     pub const BIDI_STREAMING: Self = MethodKind { client_streaming: true, server_streaming: true, idempotent: false };
 
     /// The same, and it may be called again.

@@ -51,7 +51,7 @@ impl Target {
         }
     }
 
-    /// A place for which no name is looked up, and where nobody listens.
+    /// A target that needs no look-up, for a dialer that takes no notice of it.
     pub(super) fn in_process() -> Self {
         Self::unix("in-process").expect("it is a path")
     }

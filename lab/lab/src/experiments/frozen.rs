@@ -51,7 +51,7 @@ const KINDS: [Kind; 3] = [
 
 /// Callers, each of which makes one call after the other.
 const CALLERS: usize = 25;
-/// An A that is well takes so long: the calls do not run out before the first ones have failed.
+/// The time that the healthy A takes for a call: long enough that not all calls are made before the first ones to the frozen A fail.
 const BEHAVIOR: &str = "sleep-20ms";
 /// B's cap is above every deadline.
 const CAP: Duration = Duration::from_secs(2);

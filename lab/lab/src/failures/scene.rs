@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The shortest there is; B's own is 5 min, which nobody waits for.
+/// The shortest interval that B allows; its default is 5 min, too long for a demonstration.
 pub(super) const SHORTEST_KEEPALIVE: &str = "10s";
 
 /// What is done to A, to B or to the caller.

@@ -218,7 +218,7 @@ impl Inner {
             }
         }
         if std::mem::take(&mut self.limited) {
-            // Over a wire that is stuck nobody hears that the limit is not there any more.
+            // A client whose wire is stuck does not read the SETTINGS that lift the limit.
             let stuck: Vec<_> = self.cables.iter().filter(|cable| cable.is_stuck()).cloned().collect();
             stuck.into_iter().for_each(|cable| self.begin_span(allowed::BUSY, Some(cable)));
         }
