@@ -1,6 +1,7 @@
 //! The lab's tests, in one program: each test has processes of its own, and most of the time is spent waiting.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod attacks;
 mod breaking;
 mod contract;
 mod cycles;
