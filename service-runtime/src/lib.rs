@@ -10,7 +10,7 @@
 //! - 2 [`origin`]: which hop decided a status, in its details; [`context`]: what the layers and the handler of one call share;
 //!   [`telemetry`]: the log
 //! - 1 [`status`]: causes → codes → HTTP, the contract as tables
-//! - 0 [`Address`], [`identity`], [`deadline`], [`shutdown`], [`process`], `methods`, `grpc` (framing), `frames` (HTTP/2's), `generated`;
+//! - 0 [`Address`], [`identity`], [`deadline`], [`shutdown`], [`process`], [`output`], `methods`, `grpc` (framing), `frames` (HTTP/2's), `generated`;
 //!   below them `fields`: headers that come more than once
 
 #![cfg_attr(
@@ -26,6 +26,7 @@ pub mod context;
 pub mod deadline;
 pub mod identity;
 pub mod origin;
+pub mod output;
 pub mod process;
 pub mod shutdown;
 pub mod status;

@@ -1,8 +1,9 @@
-//! What a server takes of its machine: file descriptors, and memory in small pages.
+//! What a server takes of its machine: file descriptors, memory in small pages, and files that may be full.
 //!
-//! [`cli::run`](crate::cli::run) calls both; a program that starts by itself calls them first thing in its `main`.
+//! [`cli::run`](crate::cli::run) calls all three; a program that starts by itself calls them first thing in its `main`.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
 
 /// macOS calls its hard limit unlimited, and refuses a soft one above this (`OPEN_MAX`).
@@ -35,4 +36,13 @@ pub fn raise_descriptor_limit() {
 pub fn use_small_pages() {
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::disable_transparent_huge_pages(true);
+}
+
+/// Makes a write beyond the limit of file sizes (`ulimit -f`) an error of that write. By default the system ends the process, and a
+/// log that is as long as it may be is no reason to stop serving.
+///
+/// Errors: the system refuses to install a handler. Needs a Tokio runtime.
+pub fn survive_full_files() -> std::io::Result<()> {
+    // The handler stays when its stream of signals is dropped.
+    signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map(drop)
 }

@@ -11,7 +11,7 @@ use std::{
 /// From the ground up; the modules of a floor know nothing of each other.
 const FLOORS: [&[&str]; 8] = [
     &["fields"],
-    &["address", "deadline", "frames", "generated", "grpc", "identity", "methods", "process", "shutdown"],
+    &["address", "deadline", "frames", "generated", "grpc", "identity", "methods", "output", "process", "shutdown"],
     &["status"],
     &["context", "origin", "telemetry"],
     &["client", "layers"],

@@ -9,7 +9,7 @@ use clap::{ArgAction, Args as _, Command, FromArgMatches as _, builder::FalseyVa
 use crate::{
     address::Address,
     identity::{Identity, Peer},
-    process,
+    output, process,
     shutdown::Shutdown,
     telemetry,
 };
@@ -64,14 +64,17 @@ where
     let _flush_at_exit = telemetry::install(identity.log_name(), &log.into())?;
     process::raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async { start(Shutdown::on_signals()?).await })
+    runtime.block_on(async {
+        process::survive_full_files()?;
+        start(Shutdown::on_signals()?).await
+    })
 }
 
 fn ended(run: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            output::complain(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -99,7 +102,7 @@ fn parse_as<T>(
             ExitCode::from(if error.use_stderr() { 2 } else { 0 })
         }
         _ => {
-            eprintln!("{}", one_sentence(&error));
+            output::complain(&one_sentence(&error));
             ExitCode::from(2)
         }
     })

@@ -12,6 +12,7 @@ mod faults;
 mod handlers;
 mod large;
 mod lifetime;
+mod log;
 mod metadata;
 mod peer;
 mod peers;
