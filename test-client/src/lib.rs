@@ -17,7 +17,7 @@ mod units;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use service_runtime::cli;
+use service_runtime::{cli, output};
 
 use args::{Args, Command, WRONG_COMMAND_LINE};
 use call::{Outcome, Single};
@@ -28,7 +28,7 @@ const NOT_SERVING: u8 = 4;
 /// Runs the client with a command line of its own; the first word of it is the program's name.
 ///
 /// Exit codes: 0 for OK, or when everything expected came; 64 and the gRPC code on failure; 1 when something else than
-/// expected came; 4 for a service that is not serving; 2 for a wrong command line. Of `load`: 0, 1 where a `--fail-if`
+/// expected came, or what came cannot be printed; 4 for a service that is not serving; 2 for a wrong command line. Of `load`: 0, 1 where a `--fail-if`
 /// holds, 64 and the code where no call found a connection, 2.
 pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Args = match cli::parse("ECHO_CLIENT", argv) {
@@ -36,7 +36,7 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(code) => return code,
     };
     if let Some(mistake) = args.mistake() {
-        eprintln!("error: {mistake}");
+        output::complain(&format!("error: {mistake}"));
         return ExitCode::from(WRONG_COMMAND_LINE);
     }
     match &args.command {
@@ -50,15 +50,23 @@ fn once(args: &Args, call: &Single) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: the system refuses a runtime: {error}");
+            output::complain(&format!("error: the system refuses a runtime: {error}"));
             return ExitCode::FAILURE;
         }
     };
     let outcome = runtime.block_on(call::make(call, &args.call_options()));
     // A resolver that is still looking for the name must not hold the answer back.
     runtime.shutdown_background();
-    report::print(args, &outcome);
-    ExitCode::from(judge(args, &outcome))
+    let printed = report::print(args, &outcome);
+    let code = judge(args, &outcome);
+    // Whoever reads the output must not take what is missing of it for an answer.
+    match printed {
+        Ok(()) => ExitCode::from(code),
+        Err(error) => {
+            report::tell_unwritten(&error);
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// The exit code; says on standard error which expectation was not met.

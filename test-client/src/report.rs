@@ -1,13 +1,10 @@
 //! What is printed: the answer or one object on standard output, everything else on standard error.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Write},
-};
+use std::{collections::BTreeMap, io};
 
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
-use service_runtime::status::code_name;
+use service_runtime::{output, status::code_name};
 
 use crate::{
     args::{Args, Command, Output},
@@ -16,8 +13,8 @@ use crate::{
     units::millis,
 };
 
-/// Prints the outcome in the form that was asked for.
-pub fn print(args: &Args, outcome: &Outcome) {
+/// Prints the outcome in the form that was asked for. Errors: standard output takes no more.
+pub fn print(args: &Args, outcome: &Outcome) -> io::Result<()> {
     match args.flags.output {
         Output::Json => to_stdout(&object(outcome)),
         Output::Text | Output::Csv => text(args, outcome),
@@ -27,20 +24,25 @@ pub fn print(args: &Args, outcome: &Outcome) {
 /// One line on standard error. Whatever a peer put into it, it stays one line and does nothing to the terminal.
 pub fn to_stderr(line: &str) {
     let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    let _ = writeln!(io::stderr(), "{}", line.chars().map(escaped).collect::<String>());
+    output::complain(&line.chars().map(escaped).collect::<String>());
 }
 
-/// Lines on standard output.
-pub fn line_to_stdout(line: &str) {
-    // A reader that has closed its end of the pipe has what it wanted: no error.
-    let _ = writeln!(io::stdout(), "{line}");
+/// Lines on standard output. Errors: it takes no more, for a disk is full; not that its reader has closed the pipe, for he has what
+/// he wanted.
+pub fn line_to_stdout(line: &str) -> io::Result<()> {
+    output::print(&format!("{line}\n"))
 }
 
-fn to_stdout(value: &Value) {
-    line_to_stdout(&python_json::to_string(value));
+/// Says that standard output takes no more.
+pub fn tell_unwritten(error: &io::Error) {
+    to_stderr(&format!("error: cannot write to standard output: {error}"));
 }
 
-fn text(args: &Args, outcome: &Outcome) {
+fn to_stdout(value: &Value) -> io::Result<()> {
+    line_to_stdout(&python_json::to_string(value))
+}
+
+fn text(args: &Args, outcome: &Outcome) -> io::Result<()> {
     if args.flags.verbose {
         tell_metadata('>', &outcome.sent);
         tell_metadata('<', outcome.received());
@@ -48,10 +50,13 @@ fn text(args: &Args, outcome: &Outcome) {
     match &outcome.result {
         Ok(answer) => to_stdout(&answer.message),
         Err(failure) => {
-            if matches!(args.command, Command::Single(Single::CallEcho(_))) && failure.is_about_service_a() {
-                to_stdout(&lines::service_a_failed(failure));
-            }
+            let printed =
+                match matches!(args.command, Command::Single(Single::CallEcho(_))) && failure.is_about_service_a() {
+                    true => to_stdout(&lines::service_a_failed(failure)),
+                    false => Ok(()),
+                };
             to_stderr(&lines::why(failure, outcome));
+            printed
         }
     }
 }

@@ -62,7 +62,7 @@ fn block_on(command: impl Future<Output = anyhow::Result<ExitCode>>) -> ExitCode
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(command));
     ended.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        service_runtime::output::complain(&format!("error: {error:#}"));
         ExitCode::FAILURE
     })
 }

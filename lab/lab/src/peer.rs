@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use hostile_peer::{Behavior, Event, EventKind, Peer, groups};
+use service_runtime::output::complain;
 
 use crate::{
     listing::{self, where_to_look},
@@ -52,7 +53,7 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     match name.parse() {
         Ok(behavior) => play(behavior, args.listen).await,
         Err(unknown) => {
-            eprintln!("error: {}", where_to_look(&unknown, "lab peer --list"));
+            complain(&format!("error: {}", where_to_look(&unknown, "lab peer --list")));
             Ok(ExitCode::from(2))
         }
     }

@@ -41,7 +41,7 @@ use crate::{
     args::{Output, WRONG_COMMAND_LINE},
     options::{CallOptions, Called},
     python_json,
-    report::{line_to_stdout, to_stderr},
+    report::{line_to_stdout, tell_unwritten, to_stderr},
 };
 use args::LoadArgs;
 use live::Live;
@@ -70,18 +70,22 @@ fn complain(sentence: &str, code: u8) -> u8 {
     code
 }
 
-/// Prints the report; 1 where a condition of `--fail-if` holds, 64 and the gRPC code where no call could be made.
+/// Prints the report; 1 where that cannot be done or a condition of `--fail-if` holds, 64 and the gRPC code where no call could be made.
 fn conclude(report: &Report, output: Output, page: Option<File>) -> u8 {
     let failed: Vec<_> = report.load.fail_if.iter().filter_map(|condition| condition.held(report)).collect();
-    match output {
+    let printed = match output {
         Output::Text => line_to_stdout(&text::text(report)),
         Output::Json => line_to_stdout(&python_json::to_string(&machine::json(report, &failed))),
         Output::Csv => line_to_stdout(&machine::csv(report)),
-    }
+    };
     if let Some(Err(error)) = page.map(|mut page| page.write_all(html::page(report, &failed).as_bytes())) {
         complain(&format!("cannot write --html: {error}"), 1);
     }
     failed.iter().for_each(|condition| to_stderr(&format!("failed: {condition}")));
+    if let Err(error) = printed {
+        tell_unwritten(&error);
+        return 1;
+    }
     match report.never_sent() {
         _ if !failed.is_empty() => 1,
         Some(outcome) => {

@@ -4,6 +4,7 @@ use std::{fmt::Write as _, net::SocketAddr, process::ExitCode};
 
 use futures_util::future::join_all;
 use hostile_peer::client::{Reaction, Target, groups};
+use service_runtime::output::complain;
 
 use super::{
     case::Case,
@@ -75,7 +76,7 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if let (Some(_), [drain, ..]) = (args.target, &args.named_drains()[..]) {
-        eprintln!("error: '{}' ends its server; without --target it starts one of its own", drain.name);
+        complain(&format!("error: '{}' ends its server; without --target it starts one of its own", drain.name));
         return Ok(ExitCode::from(2));
     }
     let mut signals = Signals::new()?;

@@ -2,11 +2,12 @@
 
 use std::{
     fmt::Display,
-    io::{IsTerminal, Write},
+    io::IsTerminal,
     time::{Duration, Instant},
 };
 
 use super::expect::{Expect, Facts};
+use crate::print::print;
 
 /// The width of a command before its why, and of what came before what was expected.
 const COMMAND: usize = 74;
@@ -41,8 +42,8 @@ impl Report {
 
     /// One line.
     pub fn say(&self, line: impl Display) {
-        // A reader that has closed its end of the pipe has seen enough; the checks go on for the exit code.
-        let _ = writeln!(std::io::stdout(), "{line}");
+        // Where nobody reads any more, the checks go on for the exit code.
+        print(&format!("{line}\n"));
     }
 
     /// A suite begins.
