@@ -10,6 +10,7 @@ use std::{
 };
 
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::{CONTROLS, percent_encode};
 use tokio::time::Instant;
 
 use crate::{
@@ -182,9 +183,15 @@ impl Context {
     }
 }
 
-/// Who answered, by the word of an answer's metadata, last hop last: each proxy may have added a field of its own.
+/// Who answered, by the word of an answer's metadata, last hop last: each proxy may have added a field of its own. What is not
+/// ASCII in it is percent-encoded.
 pub fn served_by(metadata: &HeaderMap) -> Option<HeaderValue> {
-    list(metadata, SERVED_BY)
+    let hops = list(metadata, SERVED_BY)?;
+    if hops.to_str().is_ok() {
+        return Some(hops);
+    }
+    let encoded = percent_encode(hops.as_bytes(), CONTROLS).to_string();
+    Some(HeaderValue::try_from(encoded).expect("ASCII without control characters is a header value"))
 }
 
 /// What goes on of W3C Trace Context: a caller that names two parents names none, and what the vendors noted of them is worth

@@ -2,6 +2,11 @@
 
 use std::sync::Arc;
 
+use percent_encoding::percent_encode_byte;
+
+/// The longest name of a process, in bytes.
+pub(crate) const LONGEST_INSTANCE: usize = 128;
+
 /// A service as its callers, its log and its errors name it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Identity(Arc<Names>);
@@ -135,6 +140,25 @@ impl AsRef<Place> for Place {
     }
 }
 
+/// A name that can stand in `served-by`, made of any text: what is not visible ASCII, a comma, a slash and a quotation mark are
+/// percent-encoded as UTF-8, and the name is cut to `longest` bytes.
+pub(crate) fn visible(text: &[u8], longest: usize) -> String {
+    let mut name = String::new();
+    for &byte in text {
+        // `served-by` is a comma list of `<service>/<instance>`.
+        let may_stand = byte.is_ascii_graphic() && !matches!(byte, b',' | b'/' | b'"');
+        let encoded = (!may_stand).then(|| percent_encode_byte(byte));
+        if name.len() + encoded.map_or(1, str::len) > longest {
+            break;
+        }
+        match encoded {
+            Some(escape) => name.push_str(escape),
+            None => name.push(byte.into()),
+        }
+    }
+    name
+}
+
 /// `service-a` → `Service A`.
 fn title(name: &str) -> String {
     let word = |word: &str| {
@@ -161,5 +185,22 @@ mod tests {
         let identity = service_b();
         assert_eq!((identity.title(), identity.log_name()), ("Service B", "B"));
         assert_eq!(Identity::new("greeter", "hello.v1").log_name(), "greeter");
+    }
+
+    #[test]
+    fn makes_a_name_for_served_by_of_any_text() {
+        for (text, name) in [
+            ("a-1.example:8080", "a-1.example:8080"),
+            ("büro-pc", "b%C3%BCro-pc"),
+            ("a b,c/d\"e", "a%20b%2Cc%2Fd%22e"),
+            ("\u{7}\n\u{7f}", "%07%0A%7F"),
+            ("", ""),
+        ] {
+            assert_eq!(visible(text.as_bytes(), LONGEST_INSTANCE), name);
+        }
+        assert_eq!(visible(b"\xff", LONGEST_INSTANCE), "%FF");
+        assert_eq!(visible(&[b'x'; 200], LONGEST_INSTANCE).len(), LONGEST_INSTANCE);
+        // No half of an escape.
+        assert_eq!(visible("xxü".as_bytes(), 7), "xx%C3");
     }
 }

@@ -24,6 +24,7 @@ pub struct Program {
     executable: PathBuf,
     own_environment: bool,
     own_executables: bool,
+    variables: Vec<(String, String)>,
 }
 
 impl Program {
@@ -34,12 +35,18 @@ impl Program {
 
     /// The program in that file; for tests, whose own executable is another one.
     pub fn at(executable: impl Into<PathBuf>) -> Self {
-        Program { executable: executable.into(), own_environment: false, own_executables: false }
+        Program { executable: executable.into(), own_environment: false, own_executables: false, variables: Vec::new() }
     }
 
     /// The same, started without the flags that the environment may hold.
     pub fn with_defaults(self) -> Self {
         Program { own_environment: true, ..self }
+    }
+
+    /// The same with these variables in its environment.
+    pub fn with_variables(self, variables: &[(&str, &str)]) -> Self {
+        let variables = variables.iter().map(|(name, value)| (String::from(*name), String::from(*value)));
+        Program { variables: variables.collect(), ..self }
     }
 
     /// The same, where a role that has an executable of its own beside this one is started from that: what it takes of memory is
@@ -74,6 +81,7 @@ impl Program {
         for (name, _) in env::vars_os().filter(|(name, _)| self.own_environment && from_outside(name)) {
             command.env_remove(name);
         }
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     cli,
-    telemetry::{LogConfig, LogFormat},
+    telemetry::{self, LogConfig, LogFormat},
 };
 
 /// How the process logs.
@@ -28,10 +28,25 @@ enum Format {
     Json,
 }
 
+/// A tracing filter, for clap.
 fn filter(text: &str) -> Result<String, String> {
-    match tracing_subscriber::EnvFilter::builder().parse(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err("expected a tracing filter such as info or info,h2=warn".into()),
+    telemetry::filter_of(text).map(|_| text.to_owned()).map_err(|expected| expected.to_string())
+}
+
+impl LogFlags {
+    /// The same with `RUST_LOG`, where no flag says which events to log. Errors: what is wrong with it, and what would be right.
+    pub(super) fn or_rust_log(self) -> Result<Self, String> {
+        let filter = match self.filter {
+            Some(flag) => Some(flag),
+            None => {
+                let given = super::variable(telemetry::RUST_LOG)?;
+                let read = |text: String| {
+                    filter(&text).map_err(|expected| format!("invalid value '{text}' for RUST_LOG: {expected}"))
+                };
+                given.map(read).transpose()?
+            }
+        };
+        Ok(LogFlags { filter, ..self })
     }
 }
 
@@ -93,7 +108,8 @@ mod server {
         #[arg(long, value_name = "N", value_parser = cli::count, help_heading = "Limits", hide_short_help = true)]
         pub workers: Option<usize>,
 
-        /// The name of this process in served-by [default: $POD_NAME, else host name and process id]
+        /// The name of this process in served-by: 1 to 128 letters, digits or .-_: [default: $POD_NAME, else host name and
+        /// process id, percent-encoded where they need it]
         #[arg(long, value_name = "NAME", value_parser = instance_name, help_heading = "Listen")]
         pub instance: Option<String>,
 

@@ -2,7 +2,12 @@
 
 mod flags;
 
-use std::{ffi::OsString, process::ExitCode, time::Duration};
+use std::{
+    env::{self, VarError},
+    ffi::{OsStr, OsString},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::{ArgAction, Args as _, Command, FromArgMatches as _, builder::FalseyValueParser, error::ErrorKind};
 
@@ -23,7 +28,7 @@ pub use flags::UpstreamFlags;
 /// Runs a service process: reads its flags `A` and those of the log, installs log and signals, and starts it.
 ///
 /// The only function that reads the command line or installs anything global; call it from a `main.rs`. Each flag is also an
-/// environment variable that begins with `env_prefix`, such as `ECHO_A`. Exit codes: 0 after a drain, 1 when the service cannot
+/// environment variable that begins with `env_prefix`, such as `ECHO_A`; an empty one is as good as none. Exit codes: 0 after a drain, 1 when the service cannot
 /// start, 2 for a wrong flag; the last two with one sentence on standard error.
 pub fn run<A, F>(identity: &Identity, env_prefix: &str, start: impl FnOnce(A, Shutdown) -> F) -> ExitCode
 where
@@ -49,7 +54,11 @@ where
     let command = LogFlags::augment_args(named_after(A::command(), identity.behind()));
     let parsed = parse_as(command, env_prefix, argv, |matches| {
         let log = LogFlags::from_arg_matches_mut(matches)?;
-        Ok((log, A::from_arg_matches_mut(matches)?))
+        let args = A::from_arg_matches_mut(matches)?;
+        let wrong = |sentence| clap::Error::raw(ErrorKind::InvalidValue, sentence);
+        // Read where the name of the process is made; here is where a mistake can still be told.
+        variable("POD_NAME").map_err(wrong)?;
+        Ok((log.or_rust_log().map_err(wrong)?, args))
     });
     match parsed {
         Ok((log, args)) => ended(|| start_process(identity, log, |shutdown| start(args, shutdown))),
@@ -95,14 +104,21 @@ fn parse_as<T>(
     read: impl FnOnce(&mut clap::ArgMatches) -> Result<T, clap::Error>,
 ) -> Result<T, ExitCode> {
     let command = with_environment(command, env_prefix);
+    let variables: Vec<OsString> =
+        command.get_arguments().filter_map(|arg| arg.get_env()).map(OsStr::to_owned).collect();
     let parsed = command.try_get_matches_from(argv).and_then(|mut matches| read(&mut matches));
     parsed.map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             let _ = error.print();
             ExitCode::from(if error.use_stderr() { 2 } else { 0 })
         }
-        _ => {
-            output::complain(&one_sentence(&error));
+        kind => {
+            // clap says that something is not UTF-8, and not what.
+            let of_a_variable = variables.iter().filter_map(|name| variable(name.to_str()?).err()).next();
+            let of_a_variable = of_a_variable.filter(|_| kind == ErrorKind::InvalidUtf8);
+            output::complain(
+                &of_a_variable.map_or_else(|| one_sentence(&error), |sentence| format!("error: {sentence}")),
+            );
             ExitCode::from(2)
         }
     })
@@ -125,16 +141,34 @@ fn named_after(command: Command, peer: Option<&Peer>) -> Command {
 
 /// Gives every flag its environment variable: `--drain-timeout` → `ECHO_A_DRAIN_TIMEOUT`.
 fn with_environment(command: Command, prefix: &str) -> Command {
-    let also = format!("Every flag is also an environment variable: --some-flag is {prefix}_SOME_FLAG. The flag wins.");
+    let also = format!(
+        "Every flag is also an environment variable: --some-flag is {prefix}_SOME_FLAG. The flag wins; an empty variable is none."
+    );
     command.after_help(also).mut_args(|arg| {
         let Some(long) = arg.get_long() else { return arg };
         let name = format!("{prefix}_{}", long.to_uppercase().replace('-', "_"));
-        let arg = arg.env(name).hide_env(true);
+        let arg = if is_empty(&name) { arg } else { arg.env(name).hide_env(true) };
         match arg.get_action() {
             ArgAction::SetTrue => arg.value_parser(FalseyValueParser::new()),
             _ => arg,
         }
     })
+}
+
+/// Set to nothing, as compose files and manifests do where they have no value.
+fn is_empty(variable: &str) -> bool {
+    env::var_os(variable).is_some_and(|value| value.is_empty())
+}
+
+/// An environment variable; `None` where it is not set or empty. Errors: the sentence that it is not UTF-8.
+fn variable(name: &str) -> Result<Option<String>, String> {
+    match env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(value)) => {
+            Err(format!("the environment variable {name} is not UTF-8: expected text, not {value:?}"))
+        }
+    }
 }
 
 /// clap says in a paragraph what can be said in a sentence: what is wrong, then what would be right.

@@ -96,7 +96,7 @@ impl Progress {
 
 /// Which replica it was.
 pub(crate) fn blame(replica: Option<Address>, served_by: Option<&HeaderValue>) -> Blame {
-    let instance = served_by.and_then(|by| by.to_str().ok()?.split(", ").next()?.split_once('/'));
+    let instance = served_by.and_then(|by| by.to_str().ok()?.split(',').next()?.split_once('/'));
     Blame { replica, instance: instance.map(|(_, instance)| instance.to_owned()) }
 }
 
@@ -140,8 +140,41 @@ impl From<Failure> for Failed {
     }
 }
 
-/// Who answered, by the peer's word; what does not look like it is left out.
+/// The longest `served-by` that is passed on, in bytes: seven hops of the longest names that we give.
+const LONGEST_SERVED_BY: usize = 1024;
+
+/// Who answered, by the peer's word. Of a list that is too long the hops that fit.
 pub(crate) fn served_by(headers: &HeaderMap) -> Option<HeaderValue> {
-    let plausible = |value: &HeaderValue| value.len() <= 256 && value.to_str().is_ok();
-    context::served_by(headers).filter(plausible)
+    let hops = context::served_by(headers)?;
+    if hops.len() <= LONGEST_SERVED_BY {
+        return Some(hops);
+    }
+    let (whole, _) = hops.to_str().ok()?.get(..=LONGEST_SERVED_BY)?.rsplit_once(',')?;
+    HeaderValue::from_str(whole).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn served_by_of(text: &str) -> Option<String> {
+        let headers = HeaderMap::from_iter([(context::SERVED_BY, HeaderValue::from_bytes(text.as_bytes()).unwrap())]);
+        served_by(&headers).map(|hops| hops.to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn passes_on_who_answered_whatever_they_are_called_up_to_a_bound() {
+        assert_eq!(served_by_of("service-a/büro, x/1").as_deref(), Some("service-a/b%C3%BCro, x/1"));
+        let hop = format!("service-a/{}", "x".repeat(128));
+        let hops = |number: usize| vec![hop.clone(); number].join(", ");
+        assert_eq!(served_by_of(&hops(7)), Some(hops(7)));
+        assert_eq!(served_by_of(&hops(20)), Some(hops(7)));
+        assert_eq!(served_by_of(&"x".repeat(2000)), None);
+    }
+
+    #[test]
+    fn names_the_instance_that_failed_whatever_it_is_called() {
+        let hops = HeaderValue::from_static("service-a/b%C3%BCro,service-c/1");
+        assert_eq!(blame(None, Some(&hops)).instance.as_deref(), Some("b%C3%BCro"));
+    }
 }

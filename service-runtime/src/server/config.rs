@@ -1,11 +1,15 @@
 //! What a server may be told: plain values, each with a default.
 
-use std::{sync::Arc, time::Duration};
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, sync::Arc, time::Duration};
 
 use anyhow::ensure;
 use rand::RngExt as _;
 
-use crate::{grpc::FRAME_HEADER, layers::FaultConfig};
+use crate::{
+    grpc::FRAME_HEADER,
+    identity::{LONGEST_INSTANCE, visible},
+    layers::FaultConfig,
+};
 
 /// The largest message that gRPC's frame can hold, in bytes.
 const LARGEST_MESSAGE: u64 = u32::MAX as u64;
@@ -36,7 +40,7 @@ pub struct ServerConfig {
     /// Threads that serve; `None` is one a core.
     pub workers: Option<usize>,
     /// The name of the process in `served-by`: 1 to 128 visible ASCII characters, none of them `,`, `/` or `"`. `None` is
-    /// `$POD_NAME`, else host name and process id.
+    /// `$POD_NAME`, else host name and process id; what cannot stand in `served-by` of these is percent-encoded.
     pub instance: Option<String>,
     /// Whether callers are told which services and methods there are.
     pub reflection: bool,
@@ -82,15 +86,12 @@ impl ServerConfig {
     }
 
     pub(super) fn instance(&self) -> Arc<str> {
-        let given =
-            self.instance.clone().or_else(|| std::env::var("POD_NAME").ok().filter(|name| instance_name(name).is_ok()));
-        given.map_or_else(
-            || {
-                let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-                format!("{host}-{}", std::process::id()).into()
-            },
-            Arc::from,
-        )
+        match &self.instance {
+            Some(name) => name.as_str().into(),
+            None => {
+                name_by(std::env::var_os("POD_NAME").as_deref(), rustix::system::uname().nodename().to_bytes()).into()
+            }
+        }
     }
 
     pub(super) fn workers(&self) -> usize {
@@ -109,10 +110,19 @@ impl ServerConfig {
     }
 }
 
-/// A name that can stand in `served-by`. Errors: what would be one.
+/// The name of a process that was given none. Pods and machines may have any name; a header may not.
+fn name_by(pod: Option<&OsStr>, host: &[u8]) -> String {
+    if let Some(pod) = pod.filter(|pod| !pod.is_empty()) {
+        return visible(pod.as_bytes(), LONGEST_INSTANCE);
+    }
+    let pid = std::process::id().to_string();
+    let host = if host.is_empty() { b"localhost" } else { host };
+    format!("{}-{pid}", visible(host, LONGEST_INSTANCE - 1 - pid.len()))
+}
+
+/// A name that can stand in `served-by` as it is. Errors: what would be one.
 pub(crate) fn instance_name(text: &str) -> Result<String, String> {
-    let plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b',' | b'/' | b'"');
-    let valid = (1..=128).contains(&text.len()) && text.bytes().all(plain);
+    let valid = !text.is_empty() && visible(text.as_bytes(), LONGEST_INSTANCE) == text;
     if valid { Ok(text.to_owned()) } else { Err("expected 1 to 128 letters, digits or .-_: without spaces".into()) }
 }
 
@@ -145,6 +155,23 @@ mod tests {
         assert_eq!(window(0), 65_535);
         assert_eq!(window(200_000), 200_000 + FRAME_HEADER);
         assert_eq!(window(usize::MAX), 1024 * 1024);
+    }
+
+    #[test]
+    fn takes_its_name_from_the_pod_and_then_from_the_machine_whatever_they_are_called() {
+        let pid = std::process::id();
+        for (pod, host, name) in [
+            (Some("a-7"), "pc", "a-7".to_owned()),
+            (Some("pod,7"), "pc", "pod%2C7".into()),
+            (Some(""), "pc", format!("pc-{pid}")),
+            (None, "büro-pc", format!("b%C3%BCro-pc-{pid}")),
+            (None, "\u{7}", format!("%07-{pid}")),
+            (None, "", format!("localhost-{pid}")),
+        ] {
+            assert_eq!(name_by(pod.map(OsStr::new), host.as_bytes()), name);
+        }
+        let longest = name_by(None, "ü".repeat(64).as_bytes());
+        assert!(longest.len() <= LONGEST_INSTANCE && longest.ends_with(&format!("-{pid}")), "{longest}");
     }
 
     #[test]

@@ -5,12 +5,11 @@ use std::{
     sync::{Arc, atomic::AtomicUsize},
 };
 
-use anyhow::Context as _;
 use http::HeaderValue;
 
 use super::config::ServerConfig;
 use crate::{
-    identity::Identity,
+    identity::{Identity, LONGEST_INSTANCE, visible},
     layers::{fault::Faults, json},
     shutdown::Phases,
 };
@@ -44,9 +43,9 @@ impl<A> Shared<A> {
     ) -> anyhow::Result<Self> {
         config.check()?;
         let instance = config.instance();
-        let served_by = format!("{}/{instance}", identity.name());
+        let name = visible(identity.name().as_bytes(), LONGEST_INSTANCE);
         Ok(Shared {
-            served_by: HeaderValue::try_from(served_by).context("the instance name cannot be a header")?,
+            served_by: HeaderValue::try_from(format!("{name}/{instance}")).expect("visible ASCII is a header value"),
             faults: Arc::new(Faults::new(config.faults.clone(), &instance)),
             identity,
             instance,

@@ -15,7 +15,8 @@ pub(crate) const ANNOUNCE: &str = "announce";
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct LogConfig {
-    /// Which events to log: a tracing filter such as `debug` or `info,h2=warn`. `None` is `RUST_LOG`, and `info` without it.
+    /// Which events to log: a tracing filter such as `debug` or `info,h2=warn`. `None` is `RUST_LOG`, and `info` where that is not set or
+    /// empty.
     pub filter: Option<String>,
     /// The shape of a line.
     pub format: LogFormat,
@@ -31,6 +32,17 @@ pub enum LogFormat {
     Json,
 }
 
+/// The filter of programs that were given no other.
+pub(crate) const RUST_LOG: &str = "RUST_LOG";
+
+/// Reads a filter. Errors: what would be one.
+pub(crate) fn filter_of(text: &str) -> anyhow::Result<EnvFilter> {
+    const EXPECTED: &str = "expected a tracing filter such as info or info,h2=warn";
+    // Without a directive in it nothing at all would be logged.
+    anyhow::ensure!(text.contains(|c: char| c != ',' && !c.is_whitespace()), EXPECTED);
+    EnvFilter::builder().parse(text).context(EXPECTED)
+}
+
 /// Sends every event of this process to standard output; keep the [`Flusher`] until the end.
 ///
 /// `service` stands in each line. Logging never waits for whoever reads the output: when the queue of lines is full, lines are
@@ -40,10 +52,11 @@ pub enum LogFormat {
 /// Errors: a filter that cannot be read, or a subscriber that is installed already; then nothing is changed.
 pub fn install(service: &str, config: &LogConfig) -> anyhow::Result<Flusher> {
     let filter = match &config.filter {
-        Some(filter) => {
-            EnvFilter::builder().parse(filter).context("expected a tracing filter such as info or info,h2=warn")?
-        }
-        None => EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")),
+        Some(filter) => filter_of(filter)?,
+        None => match std::env::var_os(RUST_LOG).filter(|filter| !filter.is_empty()) {
+            Some(filter) => filter_of(&filter.to_string_lossy()).context(RUST_LOG)?,
+            None => EnvFilter::new("info"),
+        },
     };
     let (writer, flusher) = writer::start();
     let always = format!("{ANNOUNCE}=info").parse().expect("a valid directive");

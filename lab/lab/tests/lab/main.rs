@@ -8,6 +8,7 @@ mod cycles;
 mod demo;
 mod docs;
 mod drains;
+mod environment;
 mod faults;
 mod handlers;
 mod large;

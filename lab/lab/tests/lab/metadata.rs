@@ -3,7 +3,7 @@
 use std::{convert::Infallible, net::SocketAddr};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::Empty;
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -32,7 +32,11 @@ async fn proxied_a() -> (SocketAddr, mpsc::UnboundedReceiver<HeaderMap>) {
 
 fn answer() -> Response<Empty<Bytes>> {
     let answer = Response::builder().header("content-type", "application/grpc").header("grpc-status", "12");
-    answer.header("served-by", "proxy/7").header("served-by", "service-a/1").body(Empty::new()).unwrap()
+    answer
+        .header("served-by", HeaderValue::from_bytes("büro/7".as_bytes()).unwrap())
+        .header("served-by", "service-a/1")
+        .body(Empty::new())
+        .unwrap()
 }
 
 #[tokio::test]
@@ -45,7 +49,7 @@ async fn every_field_of_tracestate_goes_on_to_a_and_every_field_of_served_by_com
         let at_a = asked.recv().await.unwrap();
         assert_eq!(at_a.get_all("tracestate").iter().collect::<Vec<_>>(), ["a=1,b=2", "c=3"]);
         assert_eq!(at_a["traceparent"], parent);
-        assert_eq!(answer.headers["served-by"], "service-b/b-1, proxy/7, service-a/1");
+        assert_eq!(answer.headers["served-by"], "service-b/b-1, b%C3%BCro/7, service-a/1");
     }
 }
 
