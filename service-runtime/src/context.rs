@@ -26,6 +26,8 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// W3C Trace Context, the vendors' part.
 pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+/// `1` in a request over gRPC: the answer is to tell the deadlines and the request id, as it does over plain HTTP.
+pub const EXPLAIN: HeaderName = HeaderName::from_static("x-explain");
 /// Who answered: `service-a/<instance>`.
 pub const SERVED_BY: HeaderName = HeaderName::from_static("served-by");
 /// gRFC A6: how many attempts went before this one; absent on the first.
@@ -41,6 +43,7 @@ struct Inner {
     started: Instant,
     passed_on: Vec<(HeaderName, HeaderValue)>,
     request_id: HeaderValue,
+    made_request_id: bool,
     peer_calls: Mutex<Vec<PeerCall>>,
     behavior_ignored: AtomicBool,
 }
@@ -79,8 +82,9 @@ impl Call {
     /// passes on.
     pub(crate) fn begin(headers: &HeaderMap, more: Option<(HeaderName, HeaderValue)>) -> Self {
         let plausible = |id: &&HeaderValue| id.len() <= 128 && id.to_str().is_ok_and(|id| !id.is_empty());
-        let request_id = single(headers, REQUEST_ID).ok().flatten().filter(plausible).cloned();
-        let request_id = request_id.unwrap_or_else(new_request_id);
+        let given = single(headers, REQUEST_ID).ok().flatten().filter(plausible).cloned();
+        let made_request_id = given.is_none();
+        let request_id = given.unwrap_or_else(new_request_id);
         let mut passed_on = vec![(REQUEST_ID, request_id.clone())];
         passed_on.extend(trace(headers));
         passed_on.extend(more);
@@ -88,6 +92,7 @@ impl Call {
             started: Instant::now(),
             passed_on,
             request_id,
+            made_request_id,
             peer_calls: Mutex::default(),
             behavior_ignored: AtomicBool::new(false),
         }))
@@ -98,9 +103,14 @@ impl Call {
         self.0.started.elapsed()
     }
 
-    /// The id in the log, in the response and towards peers.
+    /// The id in the log and towards peers, and in the response where its caller may not know it.
     pub fn request_id(&self) -> &HeaderValue {
         &self.0.request_id
+    }
+
+    /// Whether the caller cannot know the id, for it was made here.
+    pub(crate) fn made_request_id(&self) -> bool {
+        self.0.made_request_id
     }
 
     /// The trace this call belongs to: 32 hex digits out of `traceparent`.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
-use http::HeaderMap;
-use service_runtime::{cli, client::Target, deadline::GRPC_TIMEOUT};
+use http::{HeaderMap, HeaderValue};
+use service_runtime::{cli, client::Target, context::EXPLAIN, deadline::GRPC_TIMEOUT};
 
 use crate::{
     call::Single,
@@ -104,8 +104,18 @@ impl Args {
             authority: self.flags.authority.as_ref().unwrap_or(target).clone(),
             timeout: *timeout,
             wait_for_ready: *wait_for_ready,
-            metadata: self.metadata(),
+            metadata: self.metadata_and_question(),
         }
+    }
+
+    /// The metadata to send; where what comes back is shown, also the question for what a service tells only when it is asked.
+    fn metadata_and_question(&self) -> HeaderMap {
+        let mut metadata = self.metadata();
+        let is_shown = self.flags.verbose || self.flags.output == Output::Json;
+        if is_shown && matches!(self.command, Command::Single(_)) && !metadata.contains_key(EXPLAIN) {
+            metadata.insert(EXPLAIN, HeaderValue::from_static("1"));
+        }
+        metadata
     }
 
     /// What does not go together, in one sentence.

@@ -26,7 +26,7 @@ use super::{
     prepared::StatusText,
 };
 use crate::{
-    context::{BEHAVIOR_IGNORED, Call, PeerCall, REQUEST_ID, SERVED_BY},
+    context::{BEHAVIOR_IGNORED, Call, EXPLAIN, PeerCall, REQUEST_ID, SERVED_BY},
     deadline::{Deadline, header_ms, millis},
     grpc::MessageCount,
     identity::Identity,
@@ -82,6 +82,7 @@ impl<S: Handle> Handle for Record<S> {
         let method = self.methods.find(request.uri().path()).cloned();
         let deadline = Deadline::read(request.headers()).ok().flatten();
         let ignores = asked.is_ignored(self.faults.obeys(method.as_deref()));
+        let explains = explains(&request);
         let entry = self.begin(&mut request, method.clone(), call.clone());
         let extensions = request.extensions_mut();
         extensions.insert(call.clone());
@@ -99,7 +100,13 @@ impl<S: Handle> Handle for Record<S> {
             extensions.insert(method);
         }
         let mut response = self.inner.handle(request).await;
-        self.tell_who_answered(response.headers_mut(), &call, deadline);
+        self.tell_who_answered(response.headers_mut(), &call);
+        if explains {
+            tell_deadlines(response.headers_mut(), &call, deadline);
+        }
+        if explains || call.made_request_id() {
+            response.headers_mut().insert(REQUEST_ID, call.request_id().clone());
+        }
         if ignores || call.behavior_was_ignored() {
             response.headers_mut().insert(BEHAVIOR_IGNORED, HeaderValue::from_static("1"));
         }
@@ -145,17 +152,26 @@ impl<S> Record<S> {
         }
     }
 
-    fn tell_who_answered(&self, headers: &mut HeaderMap, call: &Call, received: Option<Deadline>) {
+    fn tell_who_answered(&self, headers: &mut HeaderMap, call: &Call) {
         let peer_calls = call.peer_calls();
         let peers = peer_calls.iter().filter_map(|peer| peer.served_by.as_ref()?.to_str().ok());
         headers.insert(SERVED_BY, peers.fold(self.served_by.clone(), |hops, peer| joined(&hops, peer)));
-        headers.insert(REQUEST_ID, call.request_id().clone());
-        if let Some(deadline) = received {
-            headers.insert(RECEIVED_TIMEOUT, header_ms(deadline.timeout()));
-        }
-        if let Some(timeout) = peer_calls.first().filter(|peer| peer.sent).and_then(|peer| peer.timeout) {
-            headers.insert(SENT_TIMEOUT, header_ms(timeout));
-        }
+    }
+}
+
+/// Whether the answer tells what only people want to know: over plain HTTP always, over gRPC where `x-explain: 1` asks for it, since
+/// headers are most of what a call costs. Any other value asks for nothing.
+fn explains(request: &Request<Body>) -> bool {
+    request.extensions().get::<Face>().is_some() || request.headers().get_all(EXPLAIN).iter().any(|value| value == "1")
+}
+
+/// The deadline as it arrived, and what the peer was given of it.
+fn tell_deadlines(headers: &mut HeaderMap, call: &Call, received: Option<Deadline>) {
+    if let Some(deadline) = received {
+        headers.insert(RECEIVED_TIMEOUT, header_ms(deadline.timeout()));
+    }
+    if let Some(timeout) = call.peer_calls().first().filter(|peer| peer.sent).and_then(|peer| peer.timeout) {
+        headers.insert(SENT_TIMEOUT, header_ms(timeout));
     }
 }
 

@@ -9,7 +9,7 @@ use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{net::TcpListener, sync::mpsc};
 
-use crate::faults::support::{Caller, start};
+use crate::faults::support::{Answer, Caller, start};
 
 /// Stands for A behind a proxy, and hands out what it is asked; its answer is UNIMPLEMENTED, for that is not retried.
 async fn proxied_a() -> (SocketAddr, mpsc::UnboundedReceiver<HeaderMap>) {
@@ -62,4 +62,44 @@ async fn of_two_parents_of_a_trace_a_hears_nothing() {
         let at_a = asked.recv().await.unwrap();
         assert!(!at_a.contains_key("traceparent") && !at_a.contains_key("tracestate"), "{at_a:?}");
     }
+}
+
+/// Which of what only people want to know an answer tells.
+fn told(answer: &Answer) -> Vec<&str> {
+    let names = ["received-timeout-ms", "sent-timeout-ms", "x-request-id"];
+    names.into_iter().filter(|name| answer.headers.contains_key(*name)).collect()
+}
+
+#[tokio::test]
+async fn deadlines_and_the_callers_own_request_id_come_back_over_grpc_where_they_are_asked_for() {
+    let (address, mut asked) = proxied_a().await;
+    let b = start("service-b", &["--workers", "1", "--service-a", &address.to_string()]).await;
+    let caller = Caller::of(&b);
+    let all = ["received-timeout-ms", "sent-timeout-ms", "x-request-id"];
+    let (timeout, id, explain) = (("grpc-timeout", "5S"), ("x-request-id", "7"), ("x-explain", "1"));
+    for (metadata, over_grpc) in [
+        (&[timeout, id, explain][..], &all[..]),
+        (&[timeout, id], &[]),
+        // The caller cannot know an id that the service made.
+        (&[timeout], &["x-request-id"]),
+        (&[timeout, ("x-request-id", "")], &["x-request-id"]),
+        (&[timeout, explain], &all),
+        (&[id, explain], &["sent-timeout-ms", "x-request-id"]),
+        (&[timeout, id, ("x-explain", "0")], &[]),
+        (&[timeout, id, ("x-explain", "true")], &[]),
+        (&[timeout, id, ("x-explain", "")], &[]),
+    ] {
+        let [grpc, json] = caller.both(metadata).await;
+        assert_eq!(told(&grpc), over_grpc, "{metadata:?} {grpc:?}");
+        assert!(json.headers.contains_key("x-request-id") && json.headers.contains_key("sent-timeout-ms"), "{json:?}");
+        assert_eq!(json.headers.contains_key("received-timeout-ms"), metadata.contains(&timeout), "{json:?}");
+        for _ in 0..2 {
+            assert!(!asked.recv().await.unwrap().contains_key("x-explain"));
+        }
+    }
+    let a = start("service-a", &["--workers", "1"]).await;
+    let caller = Caller::of(&a);
+    assert_eq!(told(&caller.call(&[timeout, id]).await), [""; 0]);
+    assert_eq!(told(&caller.call(&[timeout, id, explain]).await), ["received-timeout-ms", "x-request-id"]);
+    assert_eq!(told(&caller.get(&[timeout, id]).await), ["received-timeout-ms", "x-request-id"]);
 }
