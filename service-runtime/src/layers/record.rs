@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use tonic::{Code, Status, body::Body, transport::server::TcpConnectInfo};
-use tracing::{Level, debug, enabled, info};
+use tracing::{Level, debug, enabled, info, warn};
 
 use super::{
     Handle,
@@ -33,7 +33,7 @@ use crate::{
     methods::{Method, Methods},
     origin::attributed,
     shutdown::Phases,
-    status::{code_name, http_status, of_headers},
+    status::{code_name, http_status, is_fault_of_service, of_headers},
 };
 
 const RECEIVED_TIMEOUT: HeaderName = HeaderName::from_static("received-timeout-ms");
@@ -226,18 +226,26 @@ impl Entry {
         self.write(&text);
     }
 
-    /// Writing nothing takes less than making a line that the filter leaves out.
-    fn is_wanted(&self) -> bool {
-        if self.is_quiet() { enabled!(Level::DEBUG) } else { enabled!(Level::INFO) }
-    }
-
-    fn is_quiet(&self) -> bool {
-        self.method.as_ref().is_some_and(|method| method.quiet)
+    /// What a balancer asks all day is for DEBUG; what failed by the service's own doing must be seen where only warnings are.
+    fn level(&self, code: Code) -> Level {
+        match &self.method {
+            Some(method) if method.quiet => Level::DEBUG,
+            Some(method) if method.is_own_health() => Level::INFO,
+            _ if is_fault_of_service(code) => Level::WARN,
+            _ => Level::INFO,
+        }
     }
 
     fn write(&mut self, text: &StatusText) {
         self.is_finished = true;
-        if !self.is_wanted() {
+        let level = self.level(text.code);
+        // Writing nothing takes less than making a line that the filter leaves out.
+        let is_wanted = match level {
+            Level::DEBUG => enabled!(Level::DEBUG),
+            Level::WARN => enabled!(Level::WARN),
+            _ => enabled!(Level::INFO),
+        };
+        if !is_wanted {
             return;
         }
         let reason = text.reason.as_deref();
@@ -275,7 +283,11 @@ impl Entry {
                 )
             };
         }
-        if self.is_quiet() { line!(debug) } else { line!(info) }
+        match level {
+            Level::DEBUG => line!(debug),
+            Level::WARN => line!(warn),
+            _ => line!(info),
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod services;
 pub(crate) mod shared;
 mod socket_file;
 pub(crate) mod stack;
+mod standstill;
 pub(crate) mod wire;
 pub(crate) mod worker;
 
@@ -189,6 +190,18 @@ impl<A: Around> Process<A> {
     }
 
     async fn run(
+        self,
+        workers: Vec<worker::Handle>,
+        phase: watch::Sender<Phase>,
+        shutdown: &Shutdown,
+    ) -> anyhow::Result<()> {
+        tokio::select! {
+            served = self.serve(workers, phase, shutdown) => served,
+            never = standstill::watch() => match never {},
+        }
+    }
+
+    async fn serve(
         self,
         mut workers: Vec<worker::Handle>,
         phase: watch::Sender<Phase>,

@@ -30,6 +30,12 @@ pub fn http_status(code: Code, reason: Option<&str>) -> StatusCode {
     }
 }
 
+/// Whether a call that ends with this code failed by the service's doing, and not by its caller's.
+pub fn is_fault_of_service(code: Code) -> bool {
+    use Code::{DataLoss, DeadlineExceeded, Internal, Unavailable, Unknown};
+    matches!(code, Unavailable | Internal | Unknown | DeadlineExceeded | DataLoss)
+}
+
 /// A code as gRPC writes it: `DEADLINE_EXCEEDED`.
 pub fn code_name(code: Code) -> &'static str {
     CODE_NAMES[code as usize]

@@ -11,7 +11,7 @@ mod received;
 mod refusal;
 
 pub use cause::{Broken, Cause};
-pub use codes::{CODE_NAMES, code_name, code_of_name, http_status};
+pub use codes::{CODE_NAMES, code_name, code_of_name, http_status, is_fault_of_service};
 pub use received::of_headers;
 pub use refusal::Refusal;
 

@@ -10,7 +10,7 @@ use tokio::{
 use tonic::{Code, body::Body, codec::CompressionEncoding};
 use tonic_types::StatusExt as _;
 
-use crate::scripted::{LONG, ListenRequest, Receipt, config, failed, line, scripted, server, start};
+use crate::scripted::{LONG, ListenRequest, Receipt, config, failed, line, named, scripted, server, start};
 
 #[tokio::test]
 async fn a_bare_status_of_a_handler_gets_an_origin() {
@@ -25,10 +25,13 @@ async fn a_bare_status_of_a_handler_gets_an_origin() {
 #[tokio::test]
 async fn a_failure_in_the_middle_of_a_stream_has_an_origin() {
     let running = start!(server(config(|_| {})));
-    let lines = running.client().await.listen(scripted("error", ListenRequest {})).await;
+    let call = named(scripted("error", ListenRequest {}), "lost-in-the-middle");
+    let lines = running.client().await.listen(call).await;
     let mut lines = lines.unwrap().into_inner();
     assert_eq!(lines.message().await.unwrap().unwrap().text, "one");
     assert_eq!(failed(lines.message().await), (Code::DataLoss, "DATA_LOSS".into()));
+    let logged = crate::log::line_with("lost-in-the-middle").await;
+    assert!(logged.starts_with("WARN "), "{logged}");
 }
 
 #[tokio::test]

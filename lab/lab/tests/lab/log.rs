@@ -10,11 +10,15 @@ use std::{
 };
 
 use lab::{
+    child::{line_with, value},
     http::{self, Ask},
     program::Program,
 };
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+use service_runtime::status::CODE_NAMES;
 use tokio::process::{Child, ChildStdin};
+
+use crate::faults::support::{self, Caller, Metadata};
 
 /// A pipe holds 64 KiB, and a line has some 170 bytes: the lines of these calls do not fit into it.
 const MANY: usize = 600;
@@ -206,4 +210,51 @@ async fn a_disk_that_stays_full_stops_nothing_but_the_log() {
     }
     let (status, took) = a.ended().await;
     assert!(status.success() && took < END, "{status} {took:?}");
+}
+
+#[tokio::test]
+async fn what_fails_by_the_services_doing_is_a_warning_and_nothing_else_is() {
+    let mut a = support::a(&[support::OBEYS, "--workers", "1"]).await;
+    let mut log = a.log();
+    let caller = Caller::of(&a);
+    let warnings = ["UNKNOWN", "DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"];
+    for (number, name) in CODE_NAMES.iter().enumerate() {
+        let behavior = format!("error-code-{number}");
+        let metadata: Metadata<'_> = if number == 0 { &[] } else { &[("rpc-behavior", &behavior)] };
+        caller.both(metadata).await;
+        for _face in 0..2 {
+            let line = line_with(&mut log, &format!(" code={name} ")).await.unwrap();
+            let level = if warnings.contains(name) { "WARN" } else { "INFO" };
+            assert_eq!(line.split(' ').nth(1), Some(level), "{line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_filter_warn_shows_what_is_broken_and_nothing_else() {
+    let flags = ["--log", "warn", "--workers", "1", "--service-a", "127.0.0.1:1"];
+    let mut b = support::start("service-b", &flags).await;
+    let mut log = b.log();
+    http::ask(b.address(), &Ask::get("/health")).await.unwrap();
+    http::ask(b.address(), &Ask::get("/call-echo")).await.unwrap();
+    http::ask(b.address(), &Ask::get("/call-echo?msg=hello")).await.unwrap();
+    let first = line_with(&mut log, "endpoint=").await.unwrap();
+    let expected = "WARN service=B endpoint=/call-echo status=error error=\"Service A is unavailable: cannot connect\"";
+    assert!(first.contains(expected) && first.contains("code=UNAVAILABLE"), "{first}");
+}
+
+#[tokio::test]
+async fn a_process_that_stood_still_says_so() {
+    let mut a = support::a(&["--workers", "1"]).await;
+    let b = support::b(&a, &["--service-a-timeout", "1500ms"]).await;
+    let mut log = a.log();
+    a.freeze().unwrap();
+    // It stands still for as long as this call takes.
+    let answer = Caller::of(&b).call(&[]).await;
+    assert_eq!(answer.reason, "SERVICE_A_TIMEOUT", "{answer:?}");
+    a.thaw().unwrap();
+    let line = line_with(&mut log, " stopped_ms=").await.unwrap();
+    let stopped: u64 = value(&line, " stopped_ms=").unwrap().parse().unwrap();
+    // It looks at its clock every 250 ms, and was frozen at any moment between two looks.
+    assert!(stopped >= 1000 && line.contains(" WARN service=A "), "{line}");
 }
