@@ -16,7 +16,7 @@ use tokio::{
 };
 use tonic::{body::Body, transport::server::TcpConnectInfo};
 
-use super::{calls::Calls, config::Lifetime, io::ServerIo, wire::MAX_CONCURRENT_STREAMS};
+use super::{calls::Calls, config::Lifetime, io::ServerIo, socket::Resets, wire::MAX_CONCURRENT_STREAMS};
 use crate::{
     layers::Handle,
     shutdown::{Phase, Phases},
@@ -56,7 +56,7 @@ pub async fn serve<IO>(
     phases: Phases,
 ) -> usize
 where
-    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    IO: AsyncRead + AsyncWrite + Resets + Send + Unpin + 'static,
 {
     let calls = Arc::new(Calls::new());
     let service = service_fn(|mut request: Request<Incoming>| {
@@ -73,6 +73,7 @@ where
             Ok::<_, Infallible>(Box::pin(stack.handle(request.map(Body::new))).await)
         }
     });
+    let mut reset = std::pin::pin!(io.reset());
     let builder = builder(stream_window);
     let io = TokioIo::new(ServerIo::new(io, calls.clone()));
     let mut connection = std::pin::pin!(builder.serve_connection(io, service));
@@ -92,6 +93,7 @@ where
         // First, so that a call that has come is taken before its connection is told to leave.
         biased;
         _ = in_turns(&calls, connection.as_mut()) => return 0,
+        () = &mut reset => return 0,
         () = calls.given_up() => return 0,
         grace = leaves => grace,
     };
@@ -99,6 +101,7 @@ where
     connection.as_mut().graceful_shutdown();
     tokio::select! {
         _ = in_turns(&calls, connection) => 0,
+        () = &mut reset => 0,
         () = calls.given_up() => 0,
         () = calls.quiet() => 0,
         // A connection's age does not end streams: a stream lives by its caller's deadline.
@@ -119,7 +122,13 @@ async fn in_turns<C: Future>(calls: &Calls, mut connection: Pin<&mut C>) -> C::O
 fn builder(stream_window: u32) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     let http1_headers = usize::try_from(HEADER_LIST).unwrap_or(usize::MAX);
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HTTP1_KEEP_ALIVE).max_buf_size(http1_headers);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HTTP1_KEEP_ALIVE)
+        // A FIN after a whole request is no cancel. hyper reads nothing then while a handler works: a reset is seen by `socket`.
+        .half_close(true)
+        .max_buf_size(http1_headers);
     builder
         .http2()
         .timer(TokioTimer::new())

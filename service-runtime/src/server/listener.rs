@@ -1,9 +1,17 @@
 //! A listener and what it accepts, over TCP or a Unix socket: the same to the acceptor and the workers.
 
-use std::{io, time::Duration};
+use std::{
+    io::{self, IoSlice},
+    net::Shutdown,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::{
+    io::{Interest, ReadBuf, Ready},
+    net::{TcpListener, TcpStream, UnixListener, UnixStream},
+};
 
 use super::socket_file::SocketFile;
 use crate::address::Address;
@@ -64,6 +72,51 @@ impl Stream {
             }
             Stream::Unix(stream) => stream.into_std().map(InTransit::Unix),
         }
+    }
+}
+
+/// Does the same with either kind of stream.
+macro_rules! either {
+    ($either:expr, $stream:ident => $then:expr) => {
+        match $either {
+            Stream::Tcp($stream) => $then,
+            Stream::Unix($stream) => $then,
+        }
+    };
+}
+
+/// What Tokio has for a stream that is shared: for [`Socket`](super::socket::Socket).
+impl Stream {
+    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        either!(self, stream => stream.ready(interest).await)
+    }
+
+    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => stream.poll_read_ready(cx))
+    }
+
+    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => stream.poll_write_ready(cx))
+    }
+
+    pub fn try_io<R>(&self, interest: Interest, io: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+        either!(self, stream => stream.try_io(interest, io))
+    }
+
+    pub fn try_read_buf(&self, buf: &mut ReadBuf<'_>) -> io::Result<usize> {
+        either!(self, stream => stream.try_read_buf(buf))
+    }
+
+    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        either!(self, stream => stream.try_write(buf))
+    }
+
+    pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        either!(self, stream => stream.try_write_vectored(bufs))
+    }
+
+    pub fn shut_down_writing(&self) -> io::Result<()> {
+        either!(self, stream => SockRef::from(stream).shutdown(Shutdown::Write))
     }
 }
 

@@ -15,6 +15,7 @@ mod listener;
 mod reflection;
 mod services;
 pub(crate) mod shared;
+mod socket;
 mod socket_file;
 pub(crate) mod stack;
 mod standstill;

@@ -24,6 +24,7 @@ use super::{
     reflection,
     services::Services,
     shared::Shared,
+    socket::Socket,
     stack::{Stack, stack},
 };
 use crate::{
@@ -174,15 +175,13 @@ async fn serve_one<A: Around>(stream: InTransit, stack: Arc<Stack<A>>, shared: A
     let lifetime = shared.config.lifetime().with_jitter();
     let window = shared.config.stream_window();
     let phases = shared.phases.clone();
-    let cut = match stream.arrive() {
-        Ok(Stream::Tcp(stream)) => {
-            let addresses = Some(stream.connect_info());
-            connection::serve(stream, addresses, stack, window, lifetime, phases).await
-        }
+    let Ok(stream) = stream.arrive() else { return };
+    let addresses = match &stream {
+        Stream::Tcp(stream) => Some(stream.connect_info()),
         // Callers there have no addresses.
-        Ok(Stream::Unix(stream)) => connection::serve(stream, None, stack, window, lifetime, phases).await,
-        Err(_) => return,
+        Stream::Unix(_) => None,
     };
+    let cut = connection::serve(Socket::new(stream), addresses, stack, window, lifetime, phases).await;
     shared.cut.fetch_add(cut, Ordering::Relaxed);
 }
 

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod answers;
+mod http1;
 mod in_process;
 mod layers;
 mod log;

@@ -381,3 +381,16 @@ async fn closes_a_peer_that_never_finishes_its_headers() {
     client.read_to_end(&mut rest).await.unwrap();
     assert!(began.elapsed() <= UNFINISHED + Duration::from_millis(1), "{:?}", began.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn answers_a_peer_that_sends_no_more_also_when_the_drain_begins() {
+    let (mut client, phase, served) = start(After(Duration::from_secs(3)));
+    client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    client.shutdown().await.unwrap();
+    sleep(Duration::from_millis(1)).await;
+    phase.send_replace(Phase::Draining);
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("an answer"), "{answer}");
+    assert_eq!(served.await.unwrap(), 0);
+}
