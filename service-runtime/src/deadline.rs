@@ -45,7 +45,7 @@ pub enum SetBy {
 impl Deadline {
     /// The deadline `timeout` from now.
     pub fn after(timeout: Duration) -> Self {
-        Deadline { at: Instant::now() + timeout.min(FOREVER), timeout }
+        Deadline { at: after(Instant::now(), timeout), timeout }
     }
 
     /// Reads `grpc-timeout`: at most eight digits and a unit, such as `500m` (milliseconds).
@@ -116,6 +116,11 @@ pub async fn keep<T>(deadline: Option<Deadline>, work: impl Future<Output = T>) 
         Some(deadline) if deadline.remaining().is_zero() => Err(Passed),
         Some(deadline) => timeout_at(deadline.at, work).await.map_err(|_| Passed),
     }
+}
+
+/// That long after `instant`, or so long after it that it makes no difference: a configuration may hold any duration.
+pub fn after(instant: Instant, duration: Duration) -> Instant {
+    instant + duration.min(FOREVER)
 }
 
 /// A duration in whole milliseconds.

@@ -95,9 +95,14 @@ mod server {
         #[arg(long, value_name = "N", default_value = "10000", value_parser = cli::count, help_heading = "Limits", hide_short_help = true)]
         pub max_connections: usize,
 
-        /// A connection gets GOAWAY after this time without a call; over HTTP/1.1 it is closed after 10 s in any case
+        /// A connection gets GOAWAY after this time without a call; over HTTP/1.1 it is closed after --http1-keep-alive
         #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = cli::positive_duration, help_heading = "Limits", hide_short_help = true)]
         pub max_connection_idle: Duration,
+
+        /// A connection over HTTP/1.1 is kept this long for its next request, at most --max-connection-idle; behind a proxy that keeps
+        /// connections open, take longer than it does. A request that has begun has 10 s for its headers in any case
+        #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = cli::positive_duration, help_heading = "Limits", hide_short_help = true)]
+        pub http1_keep_alive: Duration,
 
         /// A connection gets GOAWAY at this age, a tenth more or less; open streams finish, other calls have the drain
         /// timeout: so callers look for other replicas now and then
@@ -149,6 +154,7 @@ mod server {
                 max_connections: flags.max_connections,
                 max_connection_idle: flags.max_connection_idle,
                 max_connection_age: flags.max_connection_age,
+                http1_keep_alive: flags.http1_keep_alive,
                 workers: flags.workers,
                 instance: flags.instance,
                 reflection: !flags.no_reflection,

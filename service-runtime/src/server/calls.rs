@@ -17,16 +17,20 @@ use tokio::{
 };
 
 use super::{
+    config::Lifetime,
     flood::{Flood, Pace},
     wire::{UNFINISHED, Wire},
 };
-use crate::layers::record::InFlight;
+use crate::{deadline::after, layers::record::InFlight};
 
 /// What a connection gets for its first call also when the drain has begun: it may have been accepted a moment ago.
 pub(super) const FIRST_CALL: Duration = Duration::from_millis(100);
 /// A connection that is leaving ends this long after its last call, whether or not its peer answers. The contract gives the
 /// process 250 ms; a tenth of it is for its exit.
 pub(super) const QUIET: Duration = Duration::from_millis(225);
+
+/// How often it is looked at the most, whether a connection over HTTP/1.1 is idle.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// A call whose answer is not complete yet; the last clone that is dropped ends it.
 struct OneCall {
@@ -72,6 +76,14 @@ impl State {
     fn is_answering(&self) -> bool {
         self.wire.answers_under_way() > 0 || !self.wire.is_flushed()
     }
+
+    /// When the connection will have been idle for as long as it may, if nothing more comes.
+    fn idle_at(&self, lifetime: &Lifetime, now: Instant) -> Instant {
+        // Over HTTP/1.1 the head of the next request has a clock of its own, however short the wait for it may be.
+        let next_has_begun = self.wire.is_http1() && self.wire.has_begun();
+        let since = if self.is_busy() || next_has_begun { now } else { self.idle_since };
+        after(since, if self.wire.is_http1() { lifetime.idle.min(lifetime.http1_keep_alive) } else { lifetime.idle })
+    }
 }
 
 impl Calls {
@@ -87,10 +99,10 @@ impl Calls {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A call has come, and a handler has it in hand.
-    pub fn begin(self: &Arc<Self>) -> (Arc<dyn InFlight>, InHand) {
+    /// A call has come, and a handler has it in hand. Over HTTP/1.1 `has_body` tells whether its request goes on after the headers.
+    pub fn begin(self: &Arc<Self>, has_body: bool) -> (Arc<dyn InFlight>, InHand) {
         let mut state = self.state();
-        state.wire.call_begins();
+        state.wire.call_begins(has_body);
         state.in_hand += 1;
         state.now += 1;
         state.ever = true;
@@ -206,19 +218,23 @@ impl Calls {
         }
     }
 
-    /// Returns once the connection has had no call for `idle`, or is as old as `age`.
-    pub async fn worn(&self, idle: Duration, age: Duration) {
-        let old = self.accepted + age;
+    /// Whether the peer speaks HTTP/2; that is known once it has said so.
+    pub fn is_http2(&self) -> bool {
+        self.state().wire.is_http2()
+    }
+
+    /// Returns once the connection has had no call for as long as it may, or is too old.
+    pub async fn worn(&self, lifetime: &Lifetime) {
+        let old = after(self.accepted, lifetime.age);
         loop {
             let now = Instant::now();
-            let idle_at = {
-                let state = self.state();
-                if state.is_busy() { now + idle } else { state.idle_since + idle }
-            };
+            let idle_at = self.state().idle_at(lifetime, now);
             if idle_at <= now || old <= now {
                 return;
             }
-            sleep_until(idle_at.min(old)).await;
+            // A call over HTTP/1.1 that begins in this time, and ends, leaves a connection that is kept longer than that.
+            let look_again = if self.is_http2() { idle_at } else { now + lifetime.http1_keep_alive.max(LOOK) };
+            sleep_until(idle_at.min(look_again).min(old)).await;
         }
     }
 }
@@ -239,6 +255,7 @@ impl Drop for OneCall {
         let now = Instant::now();
         let mut state = self.calls.state();
         state.now -= 1;
+        state.wire.call_ends(now);
         state.streams -= usize::from(stream.is_some());
         if stream == Some(&true) {
             let streams = state.answered_by_streams;

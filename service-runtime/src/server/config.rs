@@ -37,6 +37,9 @@ pub struct ServerConfig {
     pub max_connection_idle: Duration,
     /// A connection of this age, a tenth more or less, gets GOAWAY: open streams finish, other calls have the drain timeout.
     pub max_connection_age: Duration,
+    /// A connection over HTTP/1.1 that waits for its next request is closed after this time. A request that has begun has 10 s for its
+    /// headers, whatever this is.
+    pub http1_keep_alive: Duration,
     /// Threads that serve; `None` is one a core.
     pub workers: Option<usize>,
     /// The name of the process in `served-by`: 1 to 128 visible ASCII characters, none of them `,`, `/` or `"`. `None` is
@@ -60,6 +63,7 @@ impl Default for ServerConfig {
             max_connections: 10_000,
             max_connection_idle: Duration::from_secs(5 * 60),
             max_connection_age: Duration::from_secs(30 * 60),
+            http1_keep_alive: Duration::from_secs(10),
             workers: None,
             instance: None,
             reflection: true,
@@ -78,6 +82,10 @@ impl ServerConfig {
         ensure!(self.workers != Some(0), "workers is 0: a server needs a thread to serve on; take 1 or more");
         ensure!(!self.max_connection_age.is_zero(), "max_connection_age is 0: no connection could have a call");
         ensure!(!self.max_connection_idle.is_zero(), "max_connection_idle is 0: no connection could have a call");
+        ensure!(
+            !self.http1_keep_alive.is_zero(),
+            "http1_keep_alive is 0: no connection over HTTP/1.1 could have a call"
+        );
         if let Some(name) = &self.instance {
             instance_name(name)
                 .map_err(|expected| anyhow::anyhow!("the instance name {name:?} cannot be a header; {expected}"))?;
@@ -106,7 +114,12 @@ impl ServerConfig {
     }
 
     pub(crate) fn lifetime(&self) -> Lifetime {
-        Lifetime { idle: self.max_connection_idle, age: self.max_connection_age, grace: self.drain_timeout }
+        Lifetime {
+            idle: self.max_connection_idle,
+            http1_keep_alive: self.http1_keep_alive,
+            age: self.max_connection_age,
+            grace: self.drain_timeout,
+        }
     }
 }
 
@@ -131,6 +144,8 @@ pub(crate) fn instance_name(text: &str) -> Result<String, String> {
 pub struct Lifetime {
     /// Without a call.
     pub idle: Duration,
+    /// The same over HTTP/1.1, where it is shorter.
+    pub http1_keep_alive: Duration,
     /// In all.
     pub age: Duration,
     /// For the calls that it has, once it is as old as that; streams may take longer.
@@ -183,6 +198,7 @@ mod tests {
             (ServerConfig { max_message_size: usize::MAX, ..ServerConfig::default() }, "a gRPC message is below 4 GiB"),
             (ServerConfig { instance: Some("a b".into()), ..ServerConfig::default() }, "expected 1 to 128 letters"),
             (ServerConfig { max_connection_age: Duration::ZERO, ..ServerConfig::default() }, "max_connection_age is 0"),
+            (ServerConfig { http1_keep_alive: Duration::ZERO, ..ServerConfig::default() }, "http1_keep_alive is 0"),
         ] {
             let error = config.check().unwrap_err().to_string();
             assert!(error.contains(sentence), "{error}");

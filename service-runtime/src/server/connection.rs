@@ -3,7 +3,8 @@
 
 use std::{convert::Infallible, future::poll_fn, pin::Pin, sync::Arc, time::Duration};
 
-use http::Request;
+use http::{Request, Version};
+use http_body::Body as _;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -22,8 +23,6 @@ use crate::{
     shutdown::{Phase, Phases},
 };
 
-/// A connection over HTTP/1.1 is kept this long for its next call.
-const HTTP1_KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// A PING goes out after this time without a frame, and is answered in the time below; together they find a caller that
 /// vanished within the contract's 30 s.
 const KEEPALIVE: Duration = Duration::from_secs(20);
@@ -59,9 +58,11 @@ where
     IO: AsyncRead + AsyncWrite + Resets + Send + Unpin + 'static,
 {
     let calls = Arc::new(Calls::new());
-    let service = service_fn(|mut request: Request<Incoming>| {
+    let service = service_fn(|request: Request<Incoming>| {
         let stack = stack.clone();
-        let (in_flight, in_hand) = calls.begin();
+        let has_http1_body = request.version() < Version::HTTP_2 && !request.body().is_end_stream();
+        let (in_flight, in_hand) = calls.begin(has_http1_body);
+        let mut request = request.map(Body::new);
         request.extensions_mut().insert(in_flight);
         if let Some(addresses) = addresses.clone() {
             request.extensions_mut().insert(addresses);
@@ -70,7 +71,7 @@ where
             let _in_hand = in_hand;
             // On the heap, and only once it runs: hyper starts a hundred calls of a peer before the first of them has its turn,
             // and those that are refused are over then before the next one takes any room.
-            Ok::<_, Infallible>(Box::pin(stack.handle(request.map(Body::new))).await)
+            Ok::<_, Infallible>(Box::pin(stack.handle(request)).await)
         }
     });
     let mut reset = std::pin::pin!(io.reset());
@@ -79,7 +80,7 @@ where
     let mut connection = std::pin::pin!(builder.serve_connection(io, service));
     let leaves = async {
         tokio::select! {
-            () = calls.worn(lifetime.idle, lifetime.age) => lifetime.grace,
+            () = calls.worn(&lifetime) => lifetime.grace,
             () = phases.reached(Phase::Draining) => {
                 calls.begun().await;
                 // What lies in the socket came before the drain: the runtime looks there, and then the connection does.
@@ -125,7 +126,8 @@ fn builder(stream_window: u32) -> auto::Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HTTP1_KEEP_ALIVE)
+        // It would run between two requests too: how long a connection waits, and how long a head may take, is in `calls`.
+        .header_read_timeout(None)
         // A FIN after a whole request is no cancel. hyper reads nothing then while a handler works: a reset is seen by `socket`.
         .half_close(true)
         .max_buf_size(http1_headers);

@@ -57,6 +57,9 @@ pub struct Wire {
     budget: FloodBudget,
     /// The peer's highest stream.
     pub last_stream: u32,
+    /// The last bytes over HTTP/1.1, and whether the last call's request went on after its headers.
+    tail: [u8; 3],
+    had_body: bool,
 }
 
 impl Wire {
@@ -74,6 +77,8 @@ impl Wire {
             stuck: None,
             budget: FloodBudget::new(now),
             last_stream: 0,
+            tail: [0; 3],
+            had_body: false,
         }
     }
 
@@ -83,6 +88,9 @@ impl Wire {
         if self.protocol == Protocol::Http2 {
             return self.read_frames(frames, now);
         }
+        for byte in &bytes[bytes.len().saturating_sub(self.tail.len())..] {
+            self.tail = [self.tail[1], self.tail[2], *byte];
+        }
         // Over HTTP/1.1 what comes between two calls is the head of the next.
         if calls == 0 && self.begun.is_none() {
             self.begun = Some(now);
@@ -91,10 +99,33 @@ impl Wire {
     }
 
     /// A call has begun: over HTTP/1.1 its headers are whole.
-    pub fn call_begins(&mut self) {
+    pub fn call_begins(&mut self, has_body: bool) {
         if self.protocol == Protocol::Http1 {
             self.begun = None;
+            self.had_body = has_body;
         }
+    }
+
+    /// A call has ended. Over HTTP/1.1 the next may have begun already, in the bytes that came with this one: heads end with an empty
+    /// line, and what has come so far does not. After a body that cannot be told: its peer is taken for one that has begun.
+    pub fn call_ends(&mut self, now: Instant) {
+        let is_whole = !self.had_body && (self.tail == *b"\n\r\n" || self.tail.ends_with(b"\n\n"));
+        if self.protocol == Protocol::Http1 && !is_whole {
+            self.begun = Some(now);
+        }
+    }
+
+    pub fn is_http1(&self) -> bool {
+        self.protocol == Protocol::Http1
+    }
+
+    pub fn is_http2(&self) -> bool {
+        self.protocol == Protocol::Http2
+    }
+
+    /// Whether the peer is in the middle of something.
+    pub fn has_begun(&self) -> bool {
+        self.begun.is_some()
     }
 
     fn past_the_preface<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {

@@ -51,7 +51,7 @@ fn note(said: &[&[u8]], answered: &[&[u8]], now: Instant) -> (usize, Option<Inst
     for piece in said {
         flooded |= wire.read(piece, 0, now).is_err();
     }
-    wire.call_begins();
+    wire.call_begins(false);
     for piece in answered {
         flooded |= wire.wrote(piece, now).is_err();
     }

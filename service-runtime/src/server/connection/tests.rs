@@ -23,8 +23,12 @@ use crate::{
     status::Cause,
 };
 
-const LIFETIME: Lifetime =
-    Lifetime { idle: Duration::from_secs(300), age: Duration::from_secs(1800), grace: Duration::from_secs(10) };
+const LIFETIME: Lifetime = Lifetime {
+    idle: Duration::from_secs(300),
+    http1_keep_alive: Duration::from_secs(10),
+    age: Duration::from_secs(1800),
+    grace: Duration::from_secs(10),
+};
 
 const WINDOW: u32 = 65_535;
 
@@ -380,6 +384,60 @@ async fn closes_a_peer_that_never_finishes_its_headers() {
     let mut rest = Vec::new();
     client.read_to_end(&mut rest).await.unwrap();
     assert!(began.elapsed() <= UNFINISHED + Duration::from_millis(1), "{:?}", began.elapsed());
+}
+
+/// How long a connection over HTTP/1.1 lasts that is kept for `keep_alive`, and whose peer sends `said`, and `then` a second later.
+async fn lasts_over_http_1(keep_alive: Duration, said: &str, then: &str) -> Duration {
+    let (mut client, server) = duplex(64 * 1024);
+    let (_phase, phases) = Phases::new();
+    let lifetime = Lifetime { http1_keep_alive: keep_alive, ..LIFETIME };
+    let served = tokio::spawn(serve(server, None, Arc::new(After(Duration::ZERO)), WINDOW, lifetime, phases));
+    let began = Instant::now();
+    client.write_all(said.as_bytes()).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    // It may have ended by then.
+    let _ = client.write_all(then.as_bytes()).await;
+    let mut all = Vec::new();
+    client.read_to_end(&mut all).await.unwrap();
+    assert_eq!(served.await.unwrap(), 0);
+    began.elapsed()
+}
+
+const KEEP_ALIVES: [Duration; 4] =
+    [Duration::from_millis(1500), Duration::from_secs(5), Duration::from_secs(10), Duration::from_secs(75)];
+
+#[tokio::test(start_paused = true)]
+async fn keeps_a_connection_over_http_1_for_as_long_as_it_was_told() {
+    let get = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+    let second = Duration::from_secs(1);
+    for keep_alive in KEEP_ALIVES {
+        // From the end of the last call on.
+        for (said, then, from) in [(get, "", Duration::ZERO), (get, get, second), (get, &get.repeat(3), second)] {
+            let lasted = lasts_over_http_1(keep_alive, said, then).await;
+            let expected = from + keep_alive;
+            assert!(
+                (expected..expected + 2 * A_MOMENT).contains(&lasted),
+                "{lasted:?} of {keep_alive:?} after {then:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn gives_a_head_over_http_1_the_same_time_however_long_a_connection_is_kept() {
+    let get = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+    let half = &get[..20];
+    let second = Duration::from_secs(1);
+    for keep_alive in KEEP_ALIVES {
+        let cases = [(half, "", Duration::ZERO), (half, "x: y\r\n", Duration::ZERO), (get, half, second)];
+        // The begin of a request in the same bytes as the end of the one before it.
+        let pipelined = format!("{get}{half}");
+        for (said, then, from) in cases.into_iter().chain([(&*pipelined, "", Duration::ZERO)]) {
+            let lasted = lasts_over_http_1(keep_alive, said, then).await;
+            let expected = from + UNFINISHED;
+            assert!((expected..expected + 2 * A_MOMENT).contains(&lasted), "{lasted:?} after {said:?} and {then:?}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -92,7 +92,7 @@ async fn waits_over_http_1_for_headers_but_not_for_the_next_call() {
     let mut wire = Wire::new(began);
     wire.read(b"GET / HTTP/1.1\r\n", 0, began).unwrap();
     assert_eq!(wire.gives_up_at(0), Some(began + UNFINISHED));
-    wire.call_begins();
+    wire.call_begins(false);
     assert_eq!(wire.gives_up_at(0), None);
     wire.read(b"body", 1, began + SECOND).unwrap();
     assert_eq!(wire.gives_up_at(0), None);
