@@ -223,6 +223,11 @@ impl Calls {
         self.state().wire.is_http2()
     }
 
+    /// Whether the peer is in the middle of something, as far as that can be told.
+    pub fn has_begun(&self) -> bool {
+        self.state().wire.has_begun()
+    }
+
     /// Returns once the connection has had no call for as long as it may, or is too old.
     pub async fn worn(&self, lifetime: &Lifetime) {
         let old = after(self.accepted, lifetime.age);

@@ -1,7 +1,7 @@
 //! One peer: serves its calls until it goes away or the drain ends it. Generic over the byte stream, so that tests run it
 //! over `tokio::io::duplex` and TLS fits in below.
 
-use std::{convert::Infallible, future::poll_fn, pin::Pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::poll_fn, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
 use http::{Request, Version};
 use http_body::Body as _;
@@ -17,9 +17,11 @@ use tokio::{
 };
 use tonic::{body::Body, transport::server::TcpConnectInfo};
 
-use super::{calls::Calls, config::Lifetime, io::ServerIo, socket::Resets, wire::MAX_CONCURRENT_STREAMS};
+use super::{
+    calls::Calls, config::Lifetime, io::ServerIo, socket::Resets, unread::Unread, wire::MAX_CONCURRENT_STREAMS,
+};
 use crate::{
-    layers::Handle,
+    layers::{Handle, record::InFlight},
     shutdown::{Phase, Phases},
 };
 
@@ -58,20 +60,22 @@ where
     IO: AsyncRead + AsyncWrite + Resets + Send + Unpin + 'static,
 {
     let calls = Arc::new(Calls::new());
+    let unread = Arc::new(Unread::default());
     let service = service_fn(|request: Request<Incoming>| {
-        let stack = stack.clone();
+        let (stack, unread) = (stack.clone(), unread.clone());
         let has_http1_body = request.version() < Version::HTTP_2 && !request.body().is_end_stream();
         let (in_flight, in_hand) = calls.begin(has_http1_body);
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(in_flight);
-        if let Some(addresses) = addresses.clone() {
-            request.extensions_mut().insert(addresses);
-        }
+        let request = if has_http1_body { unread.keeps_body_of(request) } else { request.map(Body::new) };
+        let request = with_extensions(request, in_flight, addresses.clone());
         async move {
             let _in_hand = in_hand;
             // On the heap, and only once it runs: hyper starts a hundred calls of a peer before the first of them has its turn,
             // and those that are refused are over then before the next one takes any room.
-            Ok::<_, Infallible>(Box::pin(stack.handle(request)).await)
+            let mut response = Box::pin(stack.handle(request)).await;
+            if has_http1_body {
+                unread.answered(response.headers_mut());
+            }
+            Ok::<_, Infallible>(response)
         }
     });
     let mut reset = std::pin::pin!(io.reset());
@@ -93,7 +97,7 @@ where
     let grace = tokio::select! {
         // First, so that a call that has come is taken before its connection is told to leave.
         biased;
-        _ = in_turns(&calls, connection.as_mut()) => return 0,
+        _ = in_turns(&calls, &unread, connection.as_mut()) => return 0,
         () = &mut reset => return 0,
         () = calls.given_up() => return 0,
         grace = leaves => grace,
@@ -101,7 +105,7 @@ where
     // GOAWAY, or `connection: close` over HTTP/1.1: what is in flight is finished.
     connection.as_mut().graceful_shutdown();
     tokio::select! {
-        _ = in_turns(&calls, connection) => 0,
+        _ = in_turns(&calls, &unread, connection) => 0,
         () = &mut reset => 0,
         () = calls.given_up() => 0,
         () = calls.quiet() => 0,
@@ -111,11 +115,28 @@ where
     }
 }
 
-/// Runs the connection, and notes when its task gets the thread, which it has to let go of in time.
-async fn in_turns<C: Future>(calls: &Calls, mut connection: Pin<&mut C>) -> C::Output {
+/// With what layers look for beside the request itself.
+fn with_extensions(
+    mut request: Request<Body>,
+    in_flight: Arc<dyn InFlight>,
+    addresses: Option<TcpConnectInfo>,
+) -> Request<Body> {
+    request.extensions_mut().insert(in_flight);
+    if let Some(addresses) = addresses {
+        request.extensions_mut().insert(addresses);
+    }
+    request
+}
+
+/// Runs the connection, and notes when its task gets the thread, which it has to let go of in time. `None` is a peer that has gone
+/// in the middle of a request.
+async fn in_turns<C: Future>(calls: &Calls, unread: &Unread, mut connection: Pin<&mut C>) -> Option<C::Output> {
     poll_fn(|cx| {
         calls.turn_begins();
-        connection.as_mut().poll(cx)
+        match connection.as_mut().poll(cx) {
+            Poll::Ready(ended) => Poll::Ready(Some(ended)),
+            Poll::Pending => unread.poll(cx).map(|()| None),
+        }
     })
     .await
 }

@@ -17,6 +17,7 @@ use tokio::{
 use super::{
     calls::Calls,
     flood::{Flood, Pace},
+    linger::Linger,
 };
 use crate::frames::GOAWAY;
 
@@ -39,11 +40,13 @@ pub(super) struct ServerIo<IO> {
     /// The peer is read slowly, and this is the time between two reads.
     pause: Option<Pin<Box<Sleep>>>,
     flood: Option<Flood>,
+    /// The end of a connection over HTTP/1.1, once it has begun.
+    linger: Option<Linger>,
 }
 
 impl<IO: AsyncWrite + Unpin> ServerIo<IO> {
     pub fn new(io: IO, calls: Arc<Calls>) -> Self {
-        ServerIo { io, calls, pause: None, flood: None }
+        ServerIo { io, calls, pause: None, flood: None, linger: None }
     }
 
     fn wrote<'a>(&mut self, bytes: impl Iterator<Item = &'a [u8]>, result: &Poll<io::Result<usize>>) {
@@ -101,7 +104,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for ServerIo<IO> {
     }
 }
 
-impl<IO: AsyncWrite + Unpin> AsyncWrite for ServerIo<IO> {
+impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ServerIo<IO> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.io).poll_write(cx, buf);
         self.wrote(std::iter::once(buf), &result);
@@ -127,7 +130,14 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for ServerIo<IO> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        let ServerIo { io, calls, linger, .. } = &mut *self;
+        if linger.is_none() {
+            ready!(Pin::new(&mut *io).poll_shutdown(cx))?;
+            if calls.is_http2() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        linger.get_or_insert_with(|| Linger::new(calls.has_begun())).poll(io, cx).map(Ok)
     }
 }
 

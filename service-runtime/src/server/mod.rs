@@ -10,6 +10,7 @@ mod flood;
 mod health;
 mod in_process;
 mod io;
+mod linger;
 mod listen;
 mod listener;
 mod reflection;
@@ -19,6 +20,7 @@ mod socket;
 mod socket_file;
 pub(crate) mod stack;
 mod standstill;
+mod unread;
 pub(crate) mod wire;
 pub(crate) mod worker;
 

@@ -1,4 +1,4 @@
-//! HTTP/1.1 on the wire: who has gone and who only sends no more.
+//! HTTP/1.1 on the wire: who has gone and who only sends no more, and what becomes of a body that nobody reads.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -138,8 +138,126 @@ async fn a_reset_cancels_the_call_whatever_came_before_it() {
 
 #[tokio::test]
 async fn a_request_that_ends_in_its_middle_is_no_call_or_a_cancelled_one() {
-    let running = start!(say());
+    let mut running = start!(say());
     for parts in [&["GET /say HTTP/1.1\r\nhost: a\r\n"][..], &["GET /say"], &["GET /say HTTP/1.1\r\nhost: a\r\n\r"]] {
         assert_eq!(ask_and_send_no_more(running.address, parts).await, "", "{parts:?}");
+    }
+    for body in ["content-length: 9\r\n\r\nhalf", "transfer-encoding: chunked\r\n\r\n9\r\nhalf"] {
+        let answer = ask_and_send_no_more(running.address, &[&format!("{PENDING}{body}")]).await;
+        assert_eq!(answer, "", "{body}");
+        timeout(LONG, running.dropped.recv()).await.unwrap();
+    }
+}
+
+/// Sends `head` and then a body of `size` bytes, as Python's `http.client` does, without a look at what comes back; returns the answer.
+async fn post(stream: &mut TcpStream, head: &str, size: usize) -> String {
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&vec![b'x'; size]).await.unwrap();
+    one(stream).await
+}
+
+fn with_length(first: &str, size: usize) -> String {
+    format!("{first}\r\nhost: a\r\ncontent-length: {size}\r\n\r\n")
+}
+
+#[tokio::test]
+async fn every_refusal_with_a_body_keeps_its_connection_or_says_that_it_ends() {
+    let running = start!(say());
+    let grpc = "POST /chat.v1.Chat/Say HTTP/1.1\r\ncontent-type: application/grpc";
+    for (first, status) in [
+        ("POST /nope HTTP/1.1", 404),
+        ("POST /say HTTP/1.1", 405),
+        ("PUT /chat.v1.Chat/Say HTTP/1.1", 405),
+        ("POST /chat.v1.Chat/Say HTTP/1.1", 415),
+        (grpc, 505),
+        ("GET /say?x=%zz HTTP/1.1", 400),
+        ("GET /say HTTP/1.1\r\nhost: b", 400),
+        ("GET /say HTTP/1.1\r\ngrpc-timeout: soon", 500),
+        ("GET /say HTTP/1.1\r\ngrpc-timeout: 0m", 504),
+        ("GET /say HTTP/1.1\r\nrpc-behavior: error-code-8", 429),
+        ("GET /say HTTP/1.1\r\nrpc-behavior: error-code-14", 503),
+        ("GET /say HTTP/1.1", 200),
+        ("HEAD /nope HTTP/1.1", 404),
+    ] {
+        for size in [10, 100_000, 1_000_000] {
+            // A HEAD's answer tells the length of a body that it does not have.
+            let is_head = first.starts_with("HEAD");
+            let mut stream = connect(running.address).await;
+            for _ in 0..OFTEN / 10 {
+                let request = with_length(first, size);
+                if is_head {
+                    stream.write_all(request.as_bytes()).await.unwrap();
+                    stream.write_all(&vec![b'x'; size]).await.unwrap();
+                    stream.write_all(GET.as_bytes()).await.unwrap();
+                    stream.shutdown().await.unwrap();
+                    let answers = all(std::mem::replace(&mut stream, connect(running.address).await)).await;
+                    let next = if answers.contains("connection: close\r\n") { 0 } else { 1 };
+                    assert!(answers.starts_with("HTTP/1.1 404"), "{answers}");
+                    assert_eq!(answers.matches(" 200 OK").count(), next, "{size}: {answers}");
+                    continue;
+                }
+                let answer = post(&mut stream, &request, size).await;
+                assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request} of {size}: {answer}");
+                assert_eq!(
+                    answer.contains("connection: close\r\n"),
+                    size > 256 * 1024,
+                    "{request} of {size}: {answer}"
+                );
+                if answer.contains("connection: close\r\n") {
+                    assert_eq!(all(std::mem::replace(&mut stream, connect(running.address).await)).await, "");
+                } else {
+                    stream.write_all(GET.as_bytes()).await.unwrap();
+                    assert!(one(&mut stream).await.starts_with("HTTP/1.1 200"), "{request} of {size}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_unknown_length_or_one_that_waits_for_a_word_ends_its_connection_and_says_so() {
+    let running = start!(say());
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+    for _ in 0..OFTEN {
+        for (headers, body) in [
+            ("transfer-encoding: chunked", "5\r\nhello\r\n0\r\n\r\n".to_owned()),
+            ("transfer-encoding: chunked", chunk.repeat(20)),
+            ("transfer-encoding: chunked", format!("no size\r\n{chunk}")),
+            ("expect: 100-continue\r\ncontent-length: 5", String::new()),
+            ("expect: 100-continue\r\ncontent-length: 5", "hello".to_owned()),
+        ] {
+            let mut stream = connect(running.address).await;
+            stream.write_all(format!("POST /nope HTTP/1.1\r\nhost: a\r\n{headers}\r\n\r\n").as_bytes()).await.unwrap();
+            stream.write_all(body.as_bytes()).await.unwrap();
+            let answer = all(stream).await;
+            assert!(answer.starts_with("HTTP/1.1 404 ") && answer.contains("connection: close\r\n"), "{answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refused_body_is_read_also_by_a_server_at_its_limit() {
+    let running = start!(say());
+    let mut holds = connect(running.address).await;
+    holds.write_all(format!("{PENDING}\r\n").as_bytes()).await.unwrap();
+    has_been_served(&running).await;
+    let mut stream = connect(running.address).await;
+    for _ in 0..OFTEN {
+        let answer = post(&mut stream, &with_length("GET /say HTTP/1.1", 10_000), 10_000).await;
+        assert!(answer.starts_with("HTTP/1.1 429 ") && !answer.contains("connection: close"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_request_at_all_is_told_so_however_much_follows() {
+    let running = start!(say());
+    for (head, status) in [("GET\r\n\r\n", 400), ("GET / HTTP/1.1\r\nx: ", 431)] {
+        for _ in 0..OFTEN {
+            let mut stream = connect(running.address).await;
+            stream.write_all(head.as_bytes()).await.unwrap();
+            stream.write_all(&vec![b'y'; 1_000_000]).await.unwrap();
+            let answer = all(stream).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        }
     }
 }

@@ -15,7 +15,6 @@ use tokio::{
 use super::*;
 use crate::{
     client::connection::{Connection, Opening},
-    layers::record::InFlight,
     server::{
         calls::{FIRST_CALL, QUIET},
         wire::{UNFINISHED, UNREAD},
@@ -437,6 +436,15 @@ async fn gives_a_head_over_http_1_the_same_time_however_long_a_connection_is_kep
             let expected = from + UNFINISHED;
             assert!((expected..expected + 2 * A_MOMENT).contains(&lasted), "{lasted:?} after {said:?} and {then:?}");
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn waits_for_the_rest_of_a_body_as_for_the_rest_of_a_head() {
+    for keep_alive in KEEP_ALIVES {
+        let said = "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nhalf";
+        let lasted = lasts_over_http_1(keep_alive, said, "").await;
+        assert!((UNFINISHED..UNFINISHED + 2 * A_MOMENT).contains(&lasted), "{lasted:?} of {keep_alive:?}");
     }
 }
 
