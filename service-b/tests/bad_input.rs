@@ -15,8 +15,12 @@ struct B {
 
 impl B {
     fn start() -> Self {
+        B::start_with(&[])
+    }
+
+    fn start_with(flags: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_service-b"));
-        command.args(["--listen", "127.0.0.1:0", "--service-a", "127.0.0.1:1"]).stdout(Stdio::piped());
+        command.args(["--listen", "127.0.0.1:0", "--service-a", "127.0.0.1:1"]).args(flags).stdout(Stdio::piped());
         // Made first, so that the process ends also when what follows does not hold.
         let mut b = B { child: command.spawn().unwrap(), address: String::new() };
         let mut log = BufReader::new(b.child.stdout.take().unwrap());
@@ -94,6 +98,59 @@ fn says_what_would_be_right_on_the_command_line() {
         refuses(&["--rpc-behavior", behavior], 2, &sentence);
     }
     refuses(&["--workers", "0"], 2, "invalid value '0' for '--workers <N>': expected a whole number from 1");
+}
+
+#[test]
+fn says_how_large_a_value_may_be() {
+    for flag in [
+        "--drain-timeout",
+        "--lame-duck",
+        "--max-connection-idle",
+        "--max-connection-age",
+        "--http1-keep-alive",
+        "--service-a-timeout",
+        "--service-a-connect-timeout",
+        "--service-a-max-backoff",
+        "--service-a-keepalive",
+    ] {
+        for value in ["18446744073709551615s", "366d"] {
+            let sentence =
+                format!("invalid value '{value}' for '{flag} <DURATION>': expected a duration of at most 365d");
+            refuses(&[flag, value], 2, &sentence);
+        }
+    }
+    let most = usize::MAX;
+    for (flag, value, most) in [
+        ("--workers", "1025", 1024),
+        ("--max-connections", "18446744073709551616", most),
+        ("--max-concurrent-calls", "18446744073709551616", most),
+        ("--retry-attempts", "18446744073709551616", most),
+    ] {
+        let right = format!("expected a whole number from 1 to {most}");
+        refuses(&[flag, value], 2, &format!("invalid value '{value}' for '{flag} <N>': {right}"));
+    }
+    let sentence = "invalid value '4GiB' for '--max-message-size <SIZE>': expected a size such as 64KiB, below 4GiB";
+    refuses(&["--max-message-size", "4GiB"], 2, sentence);
+    assert!(String::from_utf8_lossy(&run(&["--help"]).stdout).contains("at most 365d; a SIZE 64KiB, below 4GiB"));
+}
+
+#[test]
+fn serves_with_the_largest_values_that_its_flags_take() {
+    let most = usize::MAX.to_string();
+    let mut flags =
+        vec!["--max-connections", &most, "--max-concurrent-calls", &most, "--max-message-size", "4294967295B"];
+    flags.extend(["--retry-attempts", &most, "--service-a-connections", &most, "--service-a-subset", &most]);
+    for flag in
+        ["--drain-timeout", "--lame-duck", "--max-connection-idle", "--max-connection-age", "--http1-keep-alive"]
+    {
+        flags.extend([flag, "365d"]);
+    }
+    for flag in ["timeout", "connect-timeout", "max-backoff", "keepalive"].map(|flag| format!("--service-a-{flag}")) {
+        flags.extend([&*flag.leak(), "365d"]);
+    }
+    let b = B::start_with(&flags);
+    assert!(answer(&b, "GET /health").starts_with("HTTP/1.1 200 "));
+    assert!(answer(&b, "GET /call-echo?msg=hello").starts_with("HTTP/1.1 503 "));
 }
 
 #[test]

@@ -15,8 +15,8 @@ pub const GRPC_TIMEOUT: &str = "grpc-timeout";
 /// What a service keeps back from its caller's time, so that it answers before the caller gives up.
 pub const MARGIN: Duration = Duration::from_millis(5);
 
-/// A timeout beyond this is as good as none; it also keeps the arithmetic on instants from overflowing.
-const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
+/// A duration beyond this is as good as endless, and no flag takes one; it also keeps the arithmetic on instants from overflowing.
+pub const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// The instant at which a caller stops waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

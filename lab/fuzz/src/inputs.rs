@@ -47,7 +47,8 @@ fn holds_whatever_the_input() {
 /// Plays many inputs, in its share of the time, and tells how to play those again that failed.
 fn play(target: Target, share: u32) -> Vec<String> {
     let began = Instant::now();
-    let seconds = number("FUZZ_SECONDS").map(|seconds| Until::Time(began + Duration::from_secs(seconds) / share));
+    let seconds = number("FUZZ_SECONDS")
+        .map(|seconds| Until::Time(began + Duration::from_secs(seconds.min(365 * 24 * 3600)) / share));
     let until = seconds.unwrap_or(Until::Count(number("FUZZ_INPUTS").unwrap_or(FEW)));
     let (name, mutator) = (target.name, Mutator::new(target.corpus, target.words));
     let play = move |seed| Ok((target.holds)(&mutator.input(seed)));

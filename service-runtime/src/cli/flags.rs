@@ -109,8 +109,8 @@ mod server {
         #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = cli::positive_duration, help_heading = "Limits", hide_short_help = true)]
         pub max_connection_age: Duration,
 
-        /// Threads that serve [default: one a core]
-        #[arg(long, value_name = "N", value_parser = cli::count, help_heading = "Limits", hide_short_help = true)]
+        /// Threads that serve, 1024 at most [default: one a core]
+        #[arg(long, value_name = "N", value_parser = workers, help_heading = "Limits", hide_short_help = true)]
         pub workers: Option<usize>,
 
         /// The name of this process in served-by: 1 to 128 letters, digits or .-_: [default: $POD_NAME, else host name and
@@ -134,6 +134,10 @@ mod server {
         /// Behave so on every call, whatever its metadata says: the same comma list, such as sleep-3 or error-code-14:10%
         #[arg(long, value_name = "BEHAVIOUR", help_heading = "Faults", hide_short_help = true)]
         pub rpc_behavior: Option<Behaviors>,
+    }
+
+    fn workers(text: &str) -> Result<usize, String> {
+        cli::count_to(text, ServerConfig::MOST_WORKERS)
     }
 
     impl ServerFlags {

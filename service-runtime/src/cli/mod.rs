@@ -5,6 +5,7 @@ mod flags;
 use std::{
     env::{self, VarError},
     ffi::{OsStr, OsString},
+    num::IntErrorKind,
     process::ExitCode,
     time::Duration,
 };
@@ -13,6 +14,7 @@ use clap::{ArgAction, Args as _, Command, FromArgMatches as _, builder::FalseyVa
 
 use crate::{
     address::Address,
+    deadline::FOREVER,
     identity::{Identity, Peer},
     output, process,
     shutdown::Shutdown,
@@ -142,7 +144,8 @@ fn named_after(command: Command, peer: Option<&Peer>) -> Command {
 /// Gives every flag its environment variable: `--drain-timeout` → `ECHO_A_DRAIN_TIMEOUT`.
 fn with_environment(command: Command, prefix: &str) -> Command {
     let also = format!(
-        "Every flag is also an environment variable: --some-flag is {prefix}_SOME_FLAG. The flag wins; an empty variable is none."
+        "Every flag is also an environment variable: --some-flag is {prefix}_SOME_FLAG. The flag wins; an empty variable is none.\n\
+         A DURATION is written 300ms, 2s, 1m or 1h, and is at most 365d; a SIZE 64KiB, below 4GiB."
     );
     command.after_help(also).mut_args(|arg| {
         let Some(long) = arg.get_long() else { return arg };
@@ -184,9 +187,14 @@ fn one_sentence(error: &clap::Error) -> String {
     }
 }
 
-/// A duration such as `300ms`, `2s` or `1m`, for clap.
+/// A duration such as `300ms`, `2s` or `1m`, at most a year, for clap.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|_| "expected a duration such as 300ms, 2s or 1m".into())
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration <= FOREVER => Ok(duration),
+        // With too many digits for its unit it is still a duration.
+        Ok(_) | Err(humantime::DurationError::NumberOverflow) => Err("expected a duration of at most 365d".into()),
+        Err(_) => Err("expected a duration such as 300ms, 2s or 1m".into()),
+    }
 }
 
 /// A duration above zero, for clap.
@@ -210,7 +218,19 @@ pub fn size(text: &str) -> Result<usize, String> {
 
 /// A whole number from 1, for clap.
 pub fn count(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "expected a whole number from 1".into())
+    count_to(text, usize::MAX)
+}
+
+/// A whole number from 1 to `most`, for clap: where each one of them costs memory from the start.
+pub fn count_to(text: &str, most: usize) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(n) if (1..=most).contains(&n) => Ok(n),
+        Ok(n) if n > most => Err(format!("expected a whole number from 1 to {most}")),
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => {
+            Err(format!("expected a whole number from 1 to {most}"))
+        }
+        _ => Err("expected a whole number from 1".into()),
+    }
 }
 
 #[cfg(test)]
@@ -259,5 +279,21 @@ mod tests {
             assert!(size(bad).is_err(), "{bad}");
         }
         assert!(count("0").is_err() && duration("1").is_err());
+    }
+
+    #[test]
+    fn says_of_a_number_that_is_too_large_what_the_largest_is() {
+        assert_eq!((duration("365d"), duration("525600m")), (Ok(FOREVER), Ok(FOREVER)));
+        for large in ["366d", "18446744073709551615s", "99999999999999999999s", "31536001s", "999999999999y"] {
+            assert_eq!(duration(large), Err("expected a duration of at most 365d".into()), "{large}");
+            assert_eq!(positive_duration(large), duration(large));
+        }
+        assert_eq!((count("18446744073709551615"), count_to("1024", 1024)), (Ok(usize::MAX), Ok(1024)));
+        assert_eq!(count_to("1025", 1024), Err("expected a whole number from 1 to 1024".into()));
+        let most = format!("expected a whole number from 1 to {}", usize::MAX);
+        assert_eq!(
+            (count("99999999999999999999"), count("-1")),
+            (Err(most), Err("expected a whole number from 1".into()))
+        );
     }
 }

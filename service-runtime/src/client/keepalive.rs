@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::deadline::FOREVER;
+
 /// Between PINGs while calls are open, and for the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keepalive {
@@ -31,7 +33,7 @@ impl Keepalive {
 
     /// A PING about every `interval`; where that is shorter than [`SHORTEST`](Self::SHORTEST), as often as that.
     pub fn every(interval: Duration) -> Self {
-        let interval = interval.max(Self::SHORTEST);
+        let interval = interval.clamp(Self::SHORTEST, FOREVER);
         let is_often = interval < OFTEN;
         Keepalive {
             interval: if is_often { interval } else { interval + BESIDE },
@@ -41,7 +43,7 @@ impl Keepalive {
 
     /// Half as often, for a peer that found it too often.
     pub(crate) fn doubled(self) -> Self {
-        Keepalive { interval: self.interval * 2, ..self }
+        Keepalive { interval: (self.interval * 2).min(FOREVER), ..self }
     }
 }
 
@@ -59,5 +61,7 @@ mod tests {
         assert_eq!(every(60), (70, 20));
         assert_eq!(every(59), (59, 3));
         assert_eq!(every(1), (10, 3));
+        assert_eq!(every(u64::MAX), (FOREVER.as_secs() + 10, 20));
+        assert_eq!(Keepalive::every(Duration::MAX).doubled().interval, FOREVER);
     }
 }

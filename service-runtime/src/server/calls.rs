@@ -238,7 +238,7 @@ impl Calls {
                 return;
             }
             // A call over HTTP/1.1 that begins in this time, and ends, leaves a connection that is kept longer than that.
-            let look_again = if self.is_http2() { idle_at } else { now + lifetime.http1_keep_alive.max(LOOK) };
+            let look_again = if self.is_http2() { idle_at } else { after(now, lifetime.http1_keep_alive.max(LOOK)) };
             sleep_until(idle_at.min(look_again).min(old)).await;
         }
     }

@@ -6,6 +6,7 @@ use anyhow::ensure;
 use rand::RngExt as _;
 
 use crate::{
+    deadline::FOREVER,
     grpc::FRAME_HEADER,
     identity::{LONGEST_INSTANCE, visible},
     layers::FaultConfig,
@@ -40,7 +41,7 @@ pub struct ServerConfig {
     /// A connection over HTTP/1.1 that waits for its next request is closed after this time. A request that has begun has 10 s for its
     /// headers, whatever this is.
     pub http1_keep_alive: Duration,
-    /// Threads that serve; `None` is one a core.
+    /// Threads that serve, at most [`MOST_WORKERS`](Self::MOST_WORKERS); `None` is one a core.
     pub workers: Option<usize>,
     /// The name of the process in `served-by`: 1 to 128 visible ASCII characters, none of them `,`, `/` or `"`. `None` is
     /// `$POD_NAME`, else host name and process id; what cannot stand in `served-by` of these is percent-encoded.
@@ -74,12 +75,20 @@ impl Default for ServerConfig {
 }
 
 impl ServerConfig {
+    /// The most threads: each has a runtime of its own from the start, and more of them than cores only share what there is.
+    pub const MOST_WORKERS: usize = 1024;
+
     /// Errors: one sentence that says which value cannot be, and what can.
     pub(super) fn check(&self) -> anyhow::Result<()> {
         let size = u64::try_from(self.max_message_size).unwrap_or(u64::MAX);
         ensure!(size <= LARGEST_MESSAGE, "max_message_size is {size} bytes; a gRPC message is below 4 GiB");
         ensure!(self.max_connections > 0, "max_connections is 0: no caller could connect; take 1 or more");
         ensure!(self.workers != Some(0), "workers is 0: a server needs a thread to serve on; take 1 or more");
+        let most = Self::MOST_WORKERS;
+        ensure!(
+            self.workers.is_none_or(|workers| workers <= most),
+            "workers is above {most}; take one a core, or fewer"
+        );
         ensure!(!self.max_connection_age.is_zero(), "max_connection_age is 0: no connection could have a call");
         ensure!(!self.max_connection_idle.is_zero(), "max_connection_idle is 0: no connection could have a call");
         ensure!(
@@ -155,7 +164,7 @@ pub struct Lifetime {
 impl Lifetime {
     /// A tenth more or less of age, so that connections of one moment do not all go in another (gRFC A9).
     pub(super) fn with_jitter(self) -> Self {
-        Lifetime { age: self.age.mul_f64(rand::rng().random_range(0.9..1.1)), ..self }
+        Lifetime { age: self.age.min(FOREVER).mul_f64(rand::rng().random_range(0.9..1.1)), ..self }
     }
 }
 
@@ -194,6 +203,7 @@ mod tests {
         assert!(ServerConfig::default().check().is_ok());
         for (config, sentence) in [
             (ServerConfig { workers: Some(0), ..ServerConfig::default() }, "workers is 0"),
+            (ServerConfig { workers: Some(usize::MAX), ..ServerConfig::default() }, "workers is above 1024"),
             (ServerConfig { max_connections: 0, ..ServerConfig::default() }, "max_connections is 0"),
             (ServerConfig { max_message_size: usize::MAX, ..ServerConfig::default() }, "a gRPC message is below 4 GiB"),
             (ServerConfig { instance: Some("a b".into()), ..ServerConfig::default() }, "expected 1 to 128 letters"),

@@ -57,6 +57,28 @@ async fn is_a_peer_whose_calls_end_at_the_cap_to_the_millisecond() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn is_called_with_the_largest_values_that_a_configuration_can_hold() {
+    let (scripted, _dropped) = Scripted::new();
+    let endless = config(|config| {
+        config.max_connection_age = Duration::MAX;
+        config.max_connection_idle = Duration::MAX;
+        config.http1_keep_alive = Duration::MAX;
+    });
+    let chat = server(endless).in_process(|_| scripted.services(None)).unwrap();
+    let mut config = UpstreamConfig::in_process();
+    config.timeout = Duration::MAX;
+    config.connect_timeout = Duration::MAX;
+    config.max_backoff = Duration::MAX;
+    config.keepalive = Some(Duration::MAX);
+    [config.retry_attempts, config.connections, config.subset, config.max_message_size] = [usize::MAX; 4];
+    let upstream = Upstream::new(Peer::new("chatter").descriptors(DESCRIPTORS), config).unwrap().dialer(Arc::new(chat));
+    let upstream = upstream.connect(&Identity::new("tester", "test.v1"));
+    let mut client = ChatClient::new(upstream.channel(&Context::new()));
+    assert_eq!(client.say(line("hello")).await.unwrap().into_inner().lines, 1);
+    assert_eq!(failed(client.say(scripted::scripted("bare", line(""))).await).0, Code::Internal);
+}
+
+#[tokio::test(start_paused = true)]
 async fn is_gone_with_its_last_clone() {
     let (chat, mut dropped) = start();
     // The connector of `client` would be a clone.

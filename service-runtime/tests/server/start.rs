@@ -1,7 +1,13 @@
 //! How a server starts, and what does not fit together at its start.
 
+use std::time::Duration;
+
 use service_runtime::{Server, ServerConfig, Services, server};
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+};
 use tonic::Code;
 
 use crate::scripted::{DESCRIPTORS, Receipt, config, failed, identity, line, parts, scripted, server, start};
@@ -80,4 +86,31 @@ async fn cuts_its_calls_when_serve_here_is_dropped_in_the_middle() {
     assert!(matches!(code, Code::Unavailable | Code::Unknown | Code::Internal | Code::Cancelled), "{code:?}");
     // The port is free again.
     TcpListener::bind(running.address).await.unwrap();
+}
+
+#[tokio::test]
+async fn serves_with_the_largest_values_that_a_configuration_can_hold() {
+    let running = start!(server(config(|config| {
+        config.drain_timeout = Duration::MAX;
+        config.lame_duck = Duration::MAX;
+        config.max_connection_idle = Duration::MAX;
+        config.max_connection_age = Duration::MAX;
+        config.http1_keep_alive = Duration::MAX;
+        config.max_message_size = u32::MAX as usize;
+        config.max_concurrent_calls = usize::MAX;
+        config.max_connections = usize::MAX;
+    })));
+    assert_eq!(running.client().await.say(line("hello")).await.unwrap().into_inner().lines, 1);
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    for _ in 0..2 {
+        stream.write_all(b"GET /nope HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 404");
+        // The rest of the answer.
+        let mut rest = Vec::new();
+        while !rest.ends_with(b"}\n") {
+            assert!(stream.read_buf(&mut rest).await.unwrap() > 0);
+        }
+    }
 }

@@ -52,16 +52,17 @@ pub struct LoadArgs {
     #[arg(long, value_name = "PER_SECOND", value_parser = rate)]
     pub rate: Option<f64>,
 
-    /// Closed loop: the number of callers [default: 10]; open loop: the most calls in flight [default: 10000]
-    #[arg(long, value_name = "N", value_parser = cli::count)]
+    /// Closed loop: the number of callers [default: 10]; open loop: the most calls in flight [default: 10000]; at most
+    /// 1000000
+    #[arg(long, value_name = "N", value_parser = callers)]
     concurrency: Option<usize>,
 
-    /// How many connections the calls go over, in turn
-    #[arg(long, value_name = "N", default_value = "2", value_parser = cli::count)]
+    /// How many connections the calls go over, in turn; at most 100000
+    #[arg(long, value_name = "N", default_value = "2", value_parser = connections)]
     pub connections: usize,
 
-    /// How many threads make calls; each has connections of its own
-    #[arg(long, value_name = "N", default_value = "1", value_parser = cli::count)]
+    /// How many threads make calls, at most 1024; each has connections of its own
+    #[arg(long, value_name = "N", default_value = "1", value_parser = threads)]
     pub threads: usize,
 
     /// How long to start calls, the warm-up not included
@@ -107,6 +108,19 @@ impl LoadArgs {
         let connections = (self.connections < threads).then(|| few("connections", self.connections));
         connections.or_else(|| (self.concurrency() < threads).then(|| few("concurrency", self.concurrency())))
     }
+}
+
+// Each caller, connection and thread is there from the start, and costs memory: more than this is a slip of the hand.
+fn callers(text: &str) -> Result<usize, String> {
+    cli::count_to(text, 1_000_000)
+}
+
+fn connections(text: &str) -> Result<usize, String> {
+    cli::count_to(text, 100_000)
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    cli::count_to(text, 1024)
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -56,12 +56,12 @@ pub async fn open(worker: &Rc<Worker>, rate: f64) {
 fn schedule(worker: &Worker, rate: f64) -> (Schedule, u64) {
     let load = &worker.shared.load;
     let counted = load.requests.map_or_else(|| calls_in(load.duration, rate), to_u64);
-    let all = calls_in(load.warmup, rate) + counted;
+    let all = calls_in(load.warmup, rate).saturating_add(counted);
     let threads = to_u64(load.threads);
     let index = to_u64(worker.index);
     #[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 threads")]
     let schedule = Schedule { epoch: worker.epoch + span(index, rate), rate: rate / threads as f64 };
-    (schedule, (all + threads - 1 - index) / threads)
+    (schedule, all.saturating_add(threads - 1 - index) / threads)
 }
 
 fn start(worker: &Rc<Worker>, number: u64, intended: Instant) {

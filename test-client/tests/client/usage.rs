@@ -42,6 +42,8 @@ fn says_what_a_flag_takes() {
         ("--service-b", "ftp://x:1", "expected one address such as http://127.0.0.1:8080"),
         ("--timeout", "soon", "expected a duration such as 300ms, 2s or 1m"),
         ("--within", "5", "expected a duration such as 300ms, 2s or 1m"),
+        ("--timeout", "18446744073709551615s", "expected a duration of at most 365d"),
+        ("--within", "366d", "expected a duration of at most 365d"),
         ("--output", "xml", "[possible values: text, json, csv]"),
         (
             "--expect",
@@ -67,10 +69,26 @@ fn says_what_a_flag_takes() {
 }
 
 #[test]
+fn says_what_is_too_much_for_load() {
+    let most = format!("expected a whole number from 1 to {}", usize::MAX);
+    for (flag, value, right) in [
+        ("--duration", "18446744073709551615s", "expected a duration of at most 365d"),
+        ("--warmup", "99999999999999999999y", "expected a duration of at most 365d"),
+        ("--threads", "1025", "expected a whole number from 1 to 1024"),
+        ("--connections", "18446744073709551615", "expected a whole number from 1 to 100000"),
+        ("--concurrency", "18446744073709551616", "expected a whole number from 1 to 1000000"),
+        ("--requests", "18446744073709551616", &most),
+    ] {
+        let sentence = mistake(&["load", flag, value]);
+        assert!(sentence.contains(right) && sentence.contains(value), "{sentence}");
+    }
+}
+
+#[test]
 fn explains_itself_when_asked() {
     let ran = client(["--help"]);
     assert_eq!((ran.stderr.as_str(), ran.code), ("", 0));
-    for word in ["call-echo", "--timeout", "--expect-served-by", "--header"] {
+    for word in ["call-echo", "at most 365d", "--timeout", "--expect-served-by", "--header"] {
         assert!(ran.stdout.contains(word), "{word}");
     }
 }

@@ -21,6 +21,8 @@ mod streams;
 
 use std::{path::PathBuf, process::ExitCode};
 
+use service_runtime::cli::{count, count_to};
+
 use crate::{program::Program, signals::Signals};
 
 /// Which experiment.
@@ -34,8 +36,8 @@ pub enum Experiment {
     Replicas(Size),
     /// All of A is gone while the calls go on: what does it cost, and how soon is all well again?
     Outage {
-        /// How long the calls go on, in seconds
-        #[arg(long, value_name = "N", default_value = "60", value_parser = service_runtime::cli::count)]
+        /// How long the calls go on, in seconds, a day at most
+        #[arg(long, value_name = "N", default_value = "60", value_parser = seconds)]
         seconds: usize,
     },
     /// A fails a share of its calls: how many attempts does B make, and how many calls go well?
@@ -53,19 +55,19 @@ pub enum Experiment {
     /// Three replicas restarted one after the other under load: does any call fail?
     Rolling {
         /// How often each replica is restarted
-        #[arg(long, value_name = "N", default_value = "10", value_parser = service_runtime::cli::count)]
+        #[arg(long, value_name = "N", default_value = "10", value_parser = count)]
         rounds: usize,
     },
     /// Signals to processes with calls in flight and peers that hold them back: is a call lost, and how soon is the exit?
     Drains {
         /// How many signals are sent, each to a process of its own
-        #[arg(long, value_name = "N", default_value = "100", value_parser = service_runtime::cli::count)]
+        #[arg(long, value_name = "N", default_value = "100", value_parser = count)]
         rounds: usize,
     },
     /// Thousands of connections that are idle or stop halfway, and 50,000 streams at once: memory, beside a stock tonic B
     Connections {
         /// The number of idle connections; a quarter of it more never finish their handshake or their request
-        #[arg(long, value_name = "N", default_value = "8000", value_parser = service_runtime::cli::count)]
+        #[arg(long, value_name = "N", default_value = "8000", value_parser = connections)]
         idle: usize,
     },
     /// Every flood there is, on A and on another A: how much later are the answers to A's other callers?
@@ -80,17 +82,34 @@ pub enum Experiment {
     Quiet(quiet::Size),
     /// Minutes of good calls and every kind of bad one: does memory grow?
     Soak {
-        /// How long it goes on, in minutes
-        #[arg(long, value_name = "N", default_value = "10", value_parser = service_runtime::cli::count)]
+        /// How long it goes on, in minutes, a week at most
+        #[arg(long, value_name = "N", default_value = "10", value_parser = minutes)]
         minutes: usize,
     },
+}
+
+fn seconds(text: &str) -> Result<usize, String> {
+    count_to(text, 24 * 3600)
+}
+
+fn minutes(text: &str) -> Result<usize, String> {
+    count_to(text, 7 * 24 * 60)
+}
+
+fn connections(text: &str) -> Result<usize, String> {
+    count_to(text, 1_000_000)
+}
+
+/// A hundred million calls take hours.
+fn calls(text: &str) -> Result<usize, String> {
+    count_to(text, 100_000_000)
 }
 
 /// How much of it.
 #[derive(Debug, clap::Args)]
 pub struct Size {
     /// How many calls in all
-    #[arg(long, value_name = "N", default_value = "10000", value_parser = service_runtime::cli::count)]
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = calls)]
     calls: usize,
 }
 
