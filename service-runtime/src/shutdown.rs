@@ -1,7 +1,7 @@
 //! How a server ends: somebody asks for it, phases carry it out.
 
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
 };
 
@@ -19,16 +19,21 @@ impl Shutdown {
         (Trigger(sender), Shutdown(receiver))
     }
 
-    /// A shutdown that SIGTERM or SIGINT asks for, each time it comes.
+    /// A shutdown that SIGTERM or SIGINT asks for, each time it comes, and the first SIGHUP: a terminal that closes sends more than
+    /// one, and means a drain, not a cut. Started with SIGHUP ignored, as by `nohup`, the process goes on ignoring it.
     ///
     /// Errors: the system refuses to install a handler. Needs a Tokio runtime.
     pub fn on_signals() -> std::io::Result<Shutdown> {
         let (trigger, shutdown) = Shutdown::new();
         let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let mut hangup = Hangup::new()?;
         tokio::spawn(async move {
             loop {
-                tokio::select! { _ = term.recv() => {}, _ = interrupt.recv() => {} }
-                trigger.ask();
+                tokio::select! {
+                    _ = term.recv() => trigger.ask(),
+                    _ = interrupt.recv() => trigger.ask(),
+                    () = hangup.recv() => trigger.ask_for_drain(),
+                }
             }
         });
         Ok(shutdown)
@@ -67,6 +72,40 @@ impl Trigger {
     pub fn ask(&self) {
         self.0.send_modify(|asked| *asked = asked.saturating_add(1));
     }
+
+    /// Asks for a drain, if nobody has yet; never for a cut.
+    pub fn ask_for_drain(&self) {
+        self.0.send_modify(|asked| *asked = (*asked).max(1));
+    }
+}
+
+/// The first SIGHUP: the terminal is closing. None comes to a process that was started with SIGHUP ignored, as by `nohup`.
+#[derive(Debug)]
+pub struct Hangup(Option<Signal>);
+
+impl Hangup {
+    /// Takes the signal from now on. Errors: the system refuses. Needs a Tokio runtime.
+    pub fn new() -> std::io::Result<Self> {
+        Ok(Hangup(if is_hangup_ignored() { None } else { Some(signal(SignalKind::hangup())?) }))
+    }
+
+    /// Returns once it has come; never a second time, for a terminal that closes sends more than one.
+    pub async fn recv(&mut self) {
+        match &mut self.0 {
+            Some(signal) => signal.recv().await,
+            None => std::future::pending().await,
+        };
+        // Still taken by the process, and of no effect.
+        self.0 = None;
+    }
+}
+
+/// Whether SIGHUP, signal number 1, is among those that this process ignores. Only Linux tells without `unsafe`; elsewhere a service
+/// under `nohup` drains.
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
 /// The phases of a process, in order.
@@ -128,6 +167,17 @@ mod tests {
         assert!(shutdown.drain().now_or_never().is_none());
         trigger.ask();
         shutdown.drain().await;
+        assert!(shutdown.cut().now_or_never().is_none());
+        trigger.ask();
+        shutdown.cut().await;
+    }
+
+    #[tokio::test]
+    async fn drains_and_does_not_cut_however_often_only_a_drain_is_asked_for() {
+        let (trigger, shutdown) = Shutdown::new();
+        trigger.ask_for_drain();
+        shutdown.drain().await;
+        trigger.ask_for_drain();
         assert!(shutdown.cut().now_or_never().is_none());
         trigger.ask();
         shutdown.cut().await;

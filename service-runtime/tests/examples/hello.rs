@@ -1,5 +1,12 @@
 //! `examples/hello.rs`: a service that answers over gRPC and as JSON.
 
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+};
+
+use rustix::process::Signal;
+
 use crate::process::Example;
 
 fn start(flags: &[&str]) -> Example {
@@ -16,6 +23,42 @@ fn serves_drains_and_exits_with_zero() {
     assert!(status.success(), "{status}");
     assert!(log.contains("INFO service=hello endpoint=/hello status=ok latency_ms="), "{log}");
     assert!(log.trim_end().ends_with("state=drained calls_cut=0"), "{log}");
+}
+
+#[test]
+fn drains_when_its_terminal_closes_and_cuts_nothing_however_often_it_is_told() {
+    let hello = start(&["--rpc-behavior", "sleep-300ms"]);
+    let mut stream = TcpStream::connect(&hello.address).unwrap();
+    stream.write_all(b"GET /hello HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    // What was sent before the signal is answered.
+    hello.signal(Signal::HUP);
+    hello.signal(Signal::HUP);
+    let mut answer = String::new();
+    let mut bytes = [0; 1024];
+    while !answer.ends_with("}\n") {
+        let length = stream.read(&mut bytes).unwrap();
+        assert!(length > 0, "{answer}");
+        answer += std::str::from_utf8(&bytes[..length]).unwrap();
+        // The call is under way no more, and the drain may be.
+        hello.signal(Signal::HUP);
+    }
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let (status, log) = hello.ended();
+    assert!(status.success(), "{status}");
+    assert!(log.trim_end().ends_with("state=drained calls_cut=0"), "{log}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn goes_on_ignoring_a_hangup_that_was_ignored_when_it_started() {
+    let hello = Example::start_without_hangup("hello", &["--listen", "127.0.0.1:0"]);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", hello.pid())).unwrap();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    assert_eq!(u64::from_str_radix(ignored.trim(), 16).unwrap() & 1, 1, "{ignored}");
+    hello.signal(Signal::HUP);
+    assert!(hello.get("/hello").starts_with("HTTP/1.1 200"));
+    hello.terminate();
+    assert!(hello.ended().0.success());
 }
 
 #[test]

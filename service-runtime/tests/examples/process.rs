@@ -24,7 +24,18 @@ pub struct Example {
 
 impl Example {
     pub fn start(name: &str, argv: &[&str]) -> Self {
-        let mut child = Command::new(program(name)).args(argv).stdout(Stdio::piped()).spawn().unwrap();
+        Example::start_by(Command::new(program(name)).args(argv))
+    }
+
+    /// The same with SIGHUP ignored from the start, as `nohup` starts a program.
+    pub fn start_without_hangup(name: &str, argv: &[&str]) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(program(name));
+        Example::start_by(shell.args(argv))
+    }
+
+    fn start_by(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stdout.take().unwrap());
         // Made first, so that the process ends also when what follows does not hold.
         let mut example = Example { child, log, address: String::new() };
@@ -51,7 +62,16 @@ impl Example {
 
     /// SIGTERM.
     pub fn terminate(&self) {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// How it ended, and the rest of its log. One that does not end is killed, and its status says so.

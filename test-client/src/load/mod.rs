@@ -30,6 +30,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use service_runtime::shutdown::Hangup;
 use tokio::{
     runtime::Runtime,
     signal::unix::{SignalKind, signal},
@@ -136,7 +137,7 @@ fn start(shared: &Arc<Shared>) -> io::Result<Vec<oneshot::Receiver<Tally>>> {
     Ok(runtimes.into_iter().enumerate().map(start).collect())
 }
 
-/// Waits for the threads, passes Ctrl-C on to them, and shows how it is going.
+/// Waits for the threads, passes Ctrl-C and the other signals that end it on to them, and shows how it is going.
 async fn watch_over(
     shared: &Shared,
     tallies: Vec<oneshot::Receiver<Tally>>,
@@ -144,6 +145,7 @@ async fn watch_over(
 ) -> io::Result<Tally> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = Hangup::new()?;
     let mut live = Live::new();
     let mut progress = interval(PROGRESS);
     let mut sum = std::pin::pin!(add_up(tallies));
@@ -152,6 +154,7 @@ async fn watch_over(
             sum = &mut sum => break sum,
             _ = interrupt.recv() => { stop.send_replace(true); }
             _ = terminate.recv() => { stop.send_replace(true); }
+            () = hangup.recv() => { stop.send_replace(true); }
             _ = progress.tick() => live.show(&shared.glimpses),
         }
     };

@@ -52,6 +52,15 @@ fn refuses_a_suite_that_is_not_there_in_one_sentence() {
 
 #[test]
 fn ends_its_children_on_ctrl_c() {
+    ends_its_children(Signal::INT, 130);
+}
+
+#[test]
+fn ends_its_children_when_its_terminal_closes() {
+    ends_its_children(Signal::HUP, 129);
+}
+
+fn ends_its_children(signal: Signal, exit: i32) {
     let mut demo = Command::new(env!("CARGO_BIN_EXE_lab"));
     let mut demo = demo.args(["demo", "--only", "6"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines().map(Result::unwrap);
@@ -59,7 +68,7 @@ fn ends_its_children_on_ctrl_c() {
     let b = b.split_whitespace().nth(1).unwrap().strip_prefix("http://").unwrap().to_owned();
     // In the middle of a step: A is frozen, and the client waits.
     lines.find(|line| line.contains("call-echo hello")).unwrap();
-    kill_process(Pid::from_child(&demo), Signal::INT).unwrap();
-    assert_eq!(demo.wait().unwrap().code(), Some(130));
+    kill_process(Pid::from_child(&demo), signal).unwrap();
+    assert_eq!(demo.wait().unwrap().code(), Some(exit));
     assert!(TcpStream::connect(&b).is_err());
 }

@@ -8,6 +8,11 @@ use lab::{
     program::Program,
     raw::{ConnectionConfig, Fate, RawConnection},
 };
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
 
 /// What a bound adds to what it is about: these tests run side by side on cores that also compile.
 const SLACK: Duration = Duration::from_millis(500);
@@ -86,4 +91,32 @@ async fn nobody_notices_that_the_connections_between_b_and_a_grow_old() {
         let answer = http::ask(b.address(), &Ask::get("/call-echo?msg=hello")).await.unwrap();
         assert_eq!(answer.status, 200, "{answer:?}");
     }
+}
+
+/// How long a connection over HTTP/1.1 lasts whose peer sends this, and what it is told.
+async fn lasts_over_http1(process: &Child, said: &str) -> (Duration, String) {
+    let mut stream = TcpStream::connect(process.address()).await.unwrap();
+    let began = Instant::now();
+    stream.write_all(said.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    timeout(CONNECTION_ENDS_WITHIN + SLACK, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    (began.elapsed(), answer)
+}
+
+#[tokio::test]
+async fn a_kept_http1_connection_lasts_as_long_as_its_flag_says() {
+    for process in &pair(&["--http1-keep-alive", "1s"]).await {
+        let (lasted, answer) = lasts_over_http1(process, "GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{}: {answer}", process.name());
+        assert!(lasted >= SECOND && lasted < SECOND + SLACK, "{}: {lasted:?}", process.name());
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_is_never_finished_is_closed_within_ten_seconds_however_long_connections_are_kept() {
+    let [a, b] = pair(&["--http1-keep-alive", "75s"]).await;
+    let pipelined = "GET /health HTTP/1.1\r\nhost: x\r\n\r\nGET /hea";
+    let (first, second) = tokio::join!(lasts_over_http1(&a, "GET /health HT"), lasts_over_http1(&b, pipelined));
+    assert_eq!((first.1.as_str(), second.1.starts_with("HTTP/1.1 200 ")), ("", true), "{second:?}");
+    assert!(first.0 < CONNECTION_ENDS_WITHIN && second.0 < CONNECTION_ENDS_WITHIN, "{first:?} {second:?}");
 }

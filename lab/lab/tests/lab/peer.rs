@@ -35,7 +35,7 @@ fn lists_every_behaviour_in_100_columns() {
 
 #[test]
 fn plays_one_behaviour_and_tells_what_it_sees_until_ctrl_c() {
-    for (signal, port) in [(Signal::INT, None), (Signal::TERM, Some("127.0.0.1:0"))] {
+    for (signal, port) in [(Signal::INT, None), (Signal::TERM, Some("127.0.0.1:0")), (Signal::HUP, None)] {
         let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
         lab.args(["peer", "http1-400"]).args(port.map(|at| ["--listen", at]).into_iter().flatten());
         let mut lab = lab.stdout(Stdio::piped()).spawn().unwrap();

@@ -87,6 +87,19 @@ fn ends_both_and_exits_0_on_ctrl_c() {
 }
 
 #[test]
+fn drains_both_when_its_terminal_closes_which_sends_more_than_one_signal() {
+    let up = Up::start();
+    up.signal(Signal::HUP);
+    up.signal(Signal::HUP);
+    let (rest, code) = up.rest();
+    assert_eq!(code, Some(0), "{rest}");
+    for drained in ["A | ", "B | "] {
+        let mut lines = rest.lines().filter(|line| line.starts_with(drained));
+        assert!(lines.any(|line| line.contains("state=drained calls_cut=0")), "{rest}");
+    }
+}
+
+#[test]
 fn ends_a_frozen_service_too_on_ctrl_c() {
     let up = Up::start();
     kill_process(up.a.pid, Signal::STOP).unwrap();

@@ -93,8 +93,8 @@ fn is_not_content_with_a_test_that_saw_nothing() {
     assert_eq!((ran.stderr.as_str(), ran.code), (lines, 1));
 }
 
-/// Presses Ctrl-C once the peer has had a hundred calls.
-fn interrupted(behavior: &str, flags: &[&str]) -> Value {
+/// Sends `signal` once the peer has had a hundred calls.
+fn interrupted(signal: &str, behavior: &str, flags: &[&str]) -> Value {
     let peer = hostile_peer::Peer::start(behavior).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_test-client"));
     command.args(["load", "--target", "echo", "--service-a", &peer.url(), "--duration", "10m", "--warmup", "0s"]);
@@ -106,7 +106,7 @@ fn interrupted(behavior: &str, flags: &[&str]) -> Value {
     while peer.calls() < 100 {
         peer.next_event(Duration::from_secs(1));
     }
-    assert!(run(Command::new("kill").args(["-INT", &pid])).code == 0);
+    assert!(run(Command::new("kill").args([signal, &pid])).code == 0);
     let output = end.recv_timeout(Duration::from_secs(30)).unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     adds_up(&report);
@@ -116,15 +116,17 @@ fn interrupted(behavior: &str, flags: &[&str]) -> Value {
 
 #[test]
 fn ends_with_the_report_so_far_when_asked_to() {
-    for flags in [&["--rate", "200"][..], &[]] {
-        let report = interrupted("echo", flags);
+    let open: &[&str] = &["--rate", "200"];
+    // Ctrl-C, `kill`, and a terminal that closes.
+    for (signal, flags) in [("-INT", open), ("-INT", &[]), ("-TERM", &[]), ("-HUP", open)] {
+        let report = interrupted(signal, "echo", flags);
         assert!(report["ok"].as_u64().unwrap() >= 50, "{report}");
     }
 }
 
 #[test]
 fn does_not_wait_for_calls_under_way_when_asked_to_end() {
-    let report = interrupted("slow-60000ms", &["--rate", "200"]);
+    let report = interrupted("-INT", "slow-60000ms", &["--rate", "200"]);
     assert!(report["unfinished"].as_u64().unwrap() >= 90, "{report}");
     assert_eq!((&report["ok"], &report["errors"]), (&0.into(), &0.into()), "{report}");
 }
