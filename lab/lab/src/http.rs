@@ -1,7 +1,7 @@
 //! One plain HTTP/1.1 request, as `curl` makes it.
 
 use std::{
-    fmt,
+    fmt, io,
     net::SocketAddr,
     thread,
     time::{Duration, Instant},
@@ -15,6 +15,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use socket2::{SockRef, Socket};
 use tokio::{net::TcpStream, time::timeout};
 
 /// How long an answer is waited for.
@@ -112,8 +113,33 @@ pub async fn ask_every_worker(to: SocketAddr, question: &Ask) -> Vec<anyhow::Res
     join_all(connections.into_iter().map(async |connection| over(connection?, question).await)).await
 }
 
+/// A call over HTTP/1.1 that is cancelled where it is given up: its connection is reset. The plain end of a connection (FIN) would
+/// only say that its caller sends no more.
+pub struct Cancels(Option<Socket>);
+
+impl Cancels {
+    /// Cancels the call on `stream` when it is dropped. Errors: no file descriptor is left.
+    pub fn call_on(stream: &TcpStream) -> io::Result<Self> {
+        Ok(Cancels(Some(SockRef::from(stream).try_clone()?)))
+    }
+
+    /// The answer is there: nothing is left to cancel.
+    pub fn answered(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Cancels {
+    fn drop(&mut self) {
+        if let Some(socket) = &self.0 {
+            let _ = socket.set_linger(Some(Duration::ZERO));
+        }
+    }
+}
+
 async fn exchange(stream: TcpStream, ask: &Ask) -> anyhow::Result<Reply> {
     let start = Instant::now();
+    let cancels = Cancels::call_on(&stream)?;
     let host = stream.peer_addr()?.to_string();
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let mut request = Request::builder().method(&ask.method).uri(ask.path).header("host", host);
@@ -126,5 +152,7 @@ async fn exchange(stream: TcpStream, ask: &Ask) -> anyhow::Result<Reply> {
         Ok(Reply { status: head.status.as_u16(), headers: head.headers, body, took: start.elapsed() })
     };
     // The connection moves the bytes; it is over once the sender is dropped.
-    tokio::join!(answer, connection).0
+    let reply = tokio::join!(answer, connection).0;
+    cancels.answered();
+    reply
 }

@@ -10,7 +10,7 @@ use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use lab::{child::Child, program::Program};
+use lab::{child::Child, http::Cancels, program::Program};
 use service_runtime::{
     origin::Origin,
     status::{code_of_name, of_headers},
@@ -121,6 +121,7 @@ impl Caller {
     /// As JSON over HTTP/1.1. Dropped, it is a caller who went away.
     pub async fn get(&self, metadata: Metadata<'_>) -> Answer {
         let stream = TcpStream::connect(self.address).await.unwrap();
+        let cancels = Cancels::call_on(&stream).unwrap();
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
         let request = with(Request::get(self.path).header("host", "x"), metadata);
         let request = request.body(Full::new(Bytes::new())).unwrap();
@@ -130,6 +131,7 @@ impl Caller {
             (head, body.collect().await.unwrap())
         };
         let (head, body) = over(answer, connection).await;
+        cancels.answered();
         let after = began.elapsed();
         let body: serde_json::Value = serde_json::from_slice(&body.to_bytes()).unwrap();
         let code = code_of_name(body["code"].as_str().unwrap_or("OK")).unwrap() as i32;
