@@ -2,6 +2,7 @@
 
 import statistics
 
+from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
@@ -16,8 +17,11 @@ def run():
     with service_a() as a, service_b(a.address) as b, caller(a.address) as to_a, caller(b.address) as to_b:
         health("A", to_a)
         health("B", to_b)
-        names = sorted(ProtoReflectionDescriptorDatabase(to_b.channel).get_services())
+        reflection = ProtoReflectionDescriptorDatabase(to_b.channel)
+        names = sorted(reflection.get_services())
         check("reflection lists the services", "echo.v1.CallEchoService" in names and "grpc.health.v1.Health" in names, names)
+        methods = [method.full_name for name in names for method in DescriptorPool(reflection).FindServiceByName(name).methods]
+        check("v1alpha describes all that it lists", len(methods) >= len(names) + 2, methods)
         answers(to_a, to_b)
         refusals(to_b)
     too_late()

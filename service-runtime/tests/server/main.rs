@@ -8,6 +8,7 @@ mod in_process;
 mod layers;
 mod log;
 mod raw;
+mod reflection;
 mod repeated;
 mod scripted;
 mod start;
