@@ -3,7 +3,7 @@
 //! A plain request becomes a gRPC request before any other layer sees it, and the gRPC answer becomes JSON after the last
 //! one has. So one stack serves both faces, and a deadline or a refusal means the same on both.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, cell::RefCell, sync::Arc};
 
 use bytes::Bytes;
 use http::{
@@ -19,10 +19,13 @@ use tonic::{Code, Status, body::Body};
 use super::Handle;
 use crate::{
     grpc::{FRAME_HEADER, frame, has_grpc_content},
-    methods::Alias,
+    methods::{Alias, Method},
     origin::Origin,
     status::{Refusal, code_name, http_status, of_headers},
 };
+
+/// Where it is said what there is.
+const ROOT: &str = "/";
 
 /// A JSON path and the unary gRPC method behind it.
 pub struct Route {
@@ -30,6 +33,8 @@ pub struct Route {
     method: String,
     uri: Uri,
     probe: bool,
+    /// Of a path that has not its method's name in the log.
+    logged_as: Option<Arc<Method>>,
     request: Box<MakeRequest>,
     reply: Box<MakeBody>,
     failure: Box<MakeFailure>,
@@ -60,6 +65,7 @@ impl Route {
             // One that is no path is no method either: the server says so at its start.
             uri: method.parse().unwrap_or_default(),
             probe: false,
+            logged_as: None,
             request: Box::new(move |query| request(query).encode_to_vec()),
             reply: Box::new(move |encoded| Ok((StatusCode::OK, reply(Res::decode(encoded)?)))),
             failure: Box::new(|_| None),
@@ -85,9 +91,34 @@ impl Route {
         Route { failure: Box::new(body), ..self }
     }
 
-    /// What the path stands for.
-    pub(crate) fn alias(&self) -> Alias<'_> {
-        Alias { method: &self.method, path: &self.path, probe: self.probe }
+    /// `GET /`, which says what there is: `{"service":"greeter","paths":["/health","/hello?name=…"]}`. A call like any other, with its
+    /// line in the log, its deadline and its permit. `method` answers an empty message with OK, and its answer is not looked at.
+    pub(crate) fn listing(service: &str, routes: &[Route], method: &str) -> Self {
+        let paths: Vec<String> = routes.iter().map(Route::with_its_query).collect();
+        let listing = json!({"service": service, "paths": paths});
+        let method_of_log = Method { endpoint: ROOT.to_owned(), ..Method::default() };
+        let route = Route::get(ROOT, method, |_| (), move |()| listing.clone());
+        Route { logged_as: Some(Arc::new(method_of_log)), ..route }
+    }
+
+    /// Whether `GET /` is among them.
+    pub(crate) fn is_root(&self) -> bool {
+        self.path == ROOT
+    }
+
+    /// The path, and the keys that it takes from its query: those that it asks an empty one for.
+    fn with_its_query(&self) -> String {
+        let query = Query { pairs: Vec::new(), asked_for: Some(RefCell::default()) };
+        (self.request)(&query);
+        let keys = query.asked_for.map(RefCell::into_inner).unwrap_or_default();
+        let keys: Vec<String> = keys.iter().map(|key| format!("{key}=…")).collect();
+        if keys.is_empty() { self.path.clone() } else { format!("{}?{}", self.path, keys.join("&")) }
+    }
+
+    /// What the path stands for, where the log calls the method after it.
+    pub(crate) fn alias(&self) -> Option<Alias<'_>> {
+        let is_alias = self.logged_as.is_none();
+        is_alias.then_some(Alias { method: &self.method, path: &self.path, probe: self.probe })
     }
 }
 
@@ -102,7 +133,11 @@ pub struct Failure<'a> {
 }
 
 /// The query of a URI, decoded.
-pub struct Query(Vec<(String, String)>);
+pub struct Query {
+    pairs: Vec<(String, String)>,
+    /// The keys that a route asks for, where these are to be known.
+    asked_for: Option<RefCell<Vec<String>>>,
+}
 
 /// Marks a request that came through this face; the word is the HTTP method for the log.
 #[derive(Clone, Copy)]
@@ -111,7 +146,10 @@ pub struct Face(pub &'static str);
 impl Query {
     /// The first value of `key`; empty where it is missing.
     pub fn text(&self, key: &str) -> String {
-        self.0.iter().find(|(name, _)| name == key).map_or(String::new(), |(_, value)| value.clone())
+        if let Some(keys) = &self.asked_for {
+            keys.borrow_mut().push(key.to_owned());
+        }
+        self.pairs.iter().find(|(name, _)| name == key).map_or(String::new(), |(_, value)| value.clone())
     }
 
     pub(crate) fn read(uri: &Uri) -> Result<Self, Refusal> {
@@ -122,7 +160,7 @@ impl Query {
                 Ok((decode(key)?, decode(value)?))
             })
             .collect::<Result<_, _>>()
-            .map(Query)
+            .map(|pairs| Query { pairs, asked_for: None })
     }
 }
 
@@ -197,6 +235,9 @@ fn translate(route: &Route, request: Request<Body>) -> Request<Body> {
     head.method = HttpMethod::POST;
     head.version = Version::HTTP_2;
     head.uri = route.uri.clone();
+    if let Some(method) = &route.logged_as {
+        head.extensions.insert(method.clone());
+    }
     head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     let body = match message {
         Ok(message) => Body::new(Full::new(frame(&message))),

@@ -79,7 +79,9 @@ impl<S: Handle> Handle for Record<S> {
     async fn handle(&self, mut request: Request<Body>) -> Response<Body> {
         let asked = Asked::read(request.headers(), &self.identity);
         let call = Call::begin(request.headers(), asked.others().map(|others| (RPC_BEHAVIOR, others)));
-        let method = self.methods.find(request.uri().path()).cloned();
+        // A path of the JSON face may bring its own.
+        let brought = request.extensions_mut().remove::<Arc<Method>>();
+        let method = brought.or_else(|| self.methods.find(request.uri().path()).cloned());
         let deadline = Deadline::read(request.headers()).ok().flatten();
         let ignores = asked.is_ignored(self.faults.obeys(method.as_deref()));
         let explains = explains(&request);

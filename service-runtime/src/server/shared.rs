@@ -14,6 +14,9 @@ use crate::{
     shutdown::Phases,
 };
 
+/// The method behind `GET /`: every server has it, and it takes an empty message.
+const ANSWERS_NOTHING_WITH_OK: &str = "/grpc.health.v1.Health/Check";
+
 /// What all workers of a process know; `A` are the user's layers.
 pub struct Shared<A> {
     pub identity: Identity,
@@ -37,13 +40,17 @@ impl<A> Shared<A> {
         identity: Identity,
         config: ServerConfig,
         descriptors: Cow<'static, [u8]>,
-        json: Vec<json::Route>,
+        mut json: Vec<json::Route>,
         around: A,
         phases: Phases,
     ) -> anyhow::Result<Self> {
         config.check()?;
         let instance = config.instance();
         let name = visible(identity.name().as_bytes(), LONGEST_INSTANCE);
+        // A service may have a path of its own there.
+        if !json.is_empty() && !json.iter().any(json::Route::is_root) {
+            json.push(json::Route::listing(identity.name(), &json, ANSWERS_NOTHING_WITH_OK));
+        }
         Ok(Shared {
             served_by: HeaderValue::try_from(format!("{name}/{instance}")).expect("visible ASCII is a header value"),
             faults: Arc::new(Faults::new(config.faults.clone(), &instance)),

@@ -143,7 +143,7 @@ pub(crate) fn assemble<A: Around>(shared: &Shared<A>, services: Services) -> any
         services = reflection::add_to(services, &shared.descriptors)?;
         descriptors.extend(reflection::DESCRIPTORS);
     }
-    let aliases: Vec<Alias<'_>> = shared.json.iter().map(layers::json::Route::alias).collect();
+    let aliases: Vec<Alias<'_>> = shared.json.iter().filter_map(layers::json::Route::alias).collect();
     let methods = Methods::new(&services.names, &descriptors, &aliases)?;
     Ok(stack(shared, methods, services))
 }

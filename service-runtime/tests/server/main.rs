@@ -5,6 +5,7 @@ mod addresses;
 mod answers;
 mod http1;
 mod in_process;
+mod json;
 mod layers;
 mod log;
 mod raw;
