@@ -70,6 +70,16 @@ fn says_what_would_be_right_on_the_command_line() {
         "invalid value '8081' for '--listen <ADDRESS>': expected an address and a port such as 127.0.0.1:8080, or unix:/run/a.sock",
     );
     let one = "expected one address such as http://127.0.0.1:8080, dns:///host:8080 or unix:/run/a.sock";
+    let origins = "expected origins such as http://localhost:5173, without a path, comma separated, or *";
+    for (origin, right) in [
+        ("localhost:5173", origins),
+        ("http://localhost:5173/", origins),
+        ("*,http://localhost", "expected * alone, for it is every origin"),
+        ("null", "expected * if every sandboxed page, which all say null, may read the answers"),
+    ] {
+        let sentence = format!("invalid value '{origin}' for '--cors-origin <ORIGIN>': {right}");
+        refuses(&["--cors-origin", origin], 2, &sentence);
+    }
     for (url, right) in [
         ("nonsense", one),
         ("ftp://127.0.0.1:8080", one),

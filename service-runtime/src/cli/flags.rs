@@ -68,7 +68,7 @@ mod server {
     use super::*;
     use crate::{
         address::Address,
-        layers::{Behaviors, FaultConfig},
+        layers::{Behaviors, CorsOrigins, FaultConfig},
         server::{Listen, ServerConfig, bind, instance_name},
     };
 
@@ -126,6 +126,11 @@ mod server {
         #[arg(long, help_heading = "Listen", hide_short_help = true)]
         pub reuse_port: bool,
 
+        /// Let web pages of these origins call the JSON paths and read the answers: http://localhost:5173, more than one comma
+        /// separated, or * for all [default: none]
+        #[arg(long, value_name = "ORIGIN", help_heading = "Listen", hide_short_help = true)]
+        pub cors_origin: Option<CorsOrigins>,
+
         /// Obey the metadata rpc-behavior of a call: a comma list such as sleep-3, sleep-200ms, keep-open, error-code-14,
         /// succeed-on-retry-attempt-2, each also for a share, as in error-code-14:10%
         #[arg(long, help_heading = "Faults", hide_short_help = true)]
@@ -162,6 +167,7 @@ mod server {
                 workers: flags.workers,
                 instance: flags.instance,
                 reflection: !flags.no_reflection,
+                cors: flags.cors_origin,
                 faults: FaultConfig { obey_metadata: flags.fault_injection, always },
                 ..ServerConfig::default()
             }

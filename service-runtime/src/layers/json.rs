@@ -16,7 +16,10 @@ use prost::{DecodeError, Message};
 use serde_json::{Value, json};
 use tonic::{Code, Status, body::Body};
 
-use super::Handle;
+use super::{
+    Handle,
+    cors::{CorsOrigins, Page},
+};
 use crate::{
     grpc::{FRAME_HEADER, frame, has_grpc_content},
     methods::{Alias, Method},
@@ -177,6 +180,8 @@ fn decode(text: &str) -> Result<String, Refusal> {
 
 pub(crate) struct Json<S> {
     pub routes: Arc<[Route]>,
+    /// The pages of other origins that may read the answers.
+    pub cors: Option<CorsOrigins>,
     pub inner: S,
 }
 
@@ -184,6 +189,10 @@ impl<S: Handle> Handle for Json<S> {
     async fn handle(&self, mut request: Request<Body>) -> Response<Body> {
         if speaks_grpc(&request) {
             return self.inner.handle(request).await;
+        }
+        let page = self.cors.as_ref().map(|origins| origins.page_of(&request));
+        if let Some(answer) = page.as_ref().and_then(Page::preflight_answer) {
+            return answer;
         }
         let route = self.routes.iter().find(|route| route.path == request.uri().path());
         let is_head = request.method() == HttpMethod::HEAD;
@@ -197,7 +206,10 @@ impl<S: Handle> Handle for Json<S> {
             request.extensions_mut().insert(Refusal::BadHost);
         }
         let answer = self.inner.handle(request).await;
-        let answer = to_json(route, answer).await;
+        let mut answer = to_json(route, answer).await;
+        if let Some(page) = page {
+            page.mark(answer.headers_mut());
+        }
         if is_head { answer.map(|_| Body::empty()) } else { answer }
     }
 }

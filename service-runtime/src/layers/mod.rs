@@ -6,6 +6,7 @@
 pub mod json;
 
 pub(crate) mod behavior;
+pub(crate) mod cors;
 pub(crate) mod deadline;
 pub(crate) mod fault;
 pub(crate) mod guard;
@@ -25,6 +26,7 @@ use tonic::{Status, body::Body, service::Routes};
 use tower::Service as _;
 
 pub use behavior::Behaviors;
+pub use cors::CorsOrigins;
 pub use fault::FaultConfig;
 
 /// Answers a call. It cannot fail: a failure is an answer too.

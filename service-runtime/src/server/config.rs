@@ -9,7 +9,7 @@ use crate::{
     deadline::FOREVER,
     grpc::FRAME_HEADER,
     identity::{LONGEST_INSTANCE, visible},
-    layers::FaultConfig,
+    layers::{CorsOrigins, FaultConfig},
 };
 
 /// The largest message that gRPC's frame can hold, in bytes.
@@ -50,6 +50,8 @@ pub struct ServerConfig {
     pub reflection: bool,
     /// Whether errors over gRPC carry their origin and other details (`grpc-status-details-bin`).
     pub error_details: bool,
+    /// The pages of other origins that may read the answers of the JSON face; `None` is none of them.
+    pub cors: Option<CorsOrigins>,
     /// Which faults it takes part in.
     pub faults: FaultConfig,
 }
@@ -69,6 +71,7 @@ impl Default for ServerConfig {
             instance: None,
             reflection: true,
             error_details: true,
+            cors: None,
             faults: FaultConfig::default(),
         }
     }

@@ -27,7 +27,7 @@ pub fn stack<A: Around>(shared: &Shared<A>, methods: Methods, services: Services
     let identity = || shared.identity.clone();
     let limits = Limits { identity: identity(), max_message_size: shared.config.max_message_size };
     // Plain HTTP becomes gRPC; everything inside sees gRPC only.
-    Json { routes: shared.json.clone(), inner:
+    Json { routes: shared.json.clone(), cors: shared.config.cors.clone(), inner:
     // One log line a call, also for those that are refused further in.
     Record { identity: identity(), methods: Arc::new(methods), phases: shared.phases.clone(), faults: shared.faults.clone(),
              served_by: shared.served_by.clone(), error_details: shared.config.error_details, inner:
