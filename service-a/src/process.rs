@@ -8,7 +8,7 @@ use service_runtime::{Address, Shutdown, cli};
 #[derive(Debug, clap::Parser)]
 #[command(name = "service-a", version)]
 struct Args {
-    /// Where to listen, for gRPC and for JSON over HTTP: an address, whose port 0 takes a free one, or unix:/run/a.sock
+    /// Where to listen, for gRPC and for JSON over HTTP: an address, whose port 0 takes a free one, or unix:/run/a.sock; a socket in LISTEN_FDS wins
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = cli::address, help_heading = "Listen")]
     listen: Address,
     #[command(flatten)]

@@ -69,7 +69,7 @@ mod server {
     use crate::{
         address::Address,
         layers::{Behaviors, CorsOrigins, FaultConfig},
-        server::{Listen, ServerConfig, bind, instance_name},
+        server::{Listen, ServerConfig, bind, inherited, instance_name},
     };
 
     /// The limits of a server, and who it says it is.
@@ -146,9 +146,14 @@ mod server {
     }
 
     impl ServerFlags {
-        /// Takes the port, or the file of a Unix socket. Errors: one sentence that says what to do.
+        /// Takes the socket that the process was started with (`LISTEN_FDS`); without one the port, or the file of a Unix socket. Errors: one
+        /// sentence that says what to do.
         pub fn bind(&self, address: Address) -> anyhow::Result<Listen> {
-            bind(address, self.reuse_port)
+            // Whoever hands a socket over says by that where the service listens.
+            match inherited()? {
+                Some(handed_over) => Ok(handed_over),
+                None => bind(address, self.reuse_port),
+            }
         }
     }
 

@@ -53,6 +53,9 @@ where
 {
     // Before anything is allocated: what reading the flags takes would be in huge pages, 2 MiB more for as long as the process lives.
     process::use_small_pages();
+    // Before there are threads: it unsets variables of the environment.
+    #[cfg(feature = "server")]
+    crate::server::look_for_inherited();
     let command = LogFlags::augment_args(named_after(A::command(), identity.behind()));
     let parsed = parse_as(command, env_prefix, argv, |matches| {
         let log = LogFlags::from_arg_matches_mut(matches)?;

@@ -16,19 +16,28 @@ use crate::address::Address;
 
 /// An address to listen on, or a listener.
 #[derive(Debug)]
-pub struct Listen(Source);
+pub struct Listen {
+    source: Source,
+    is_handed_over: bool,
+}
 
 #[derive(Debug)]
-enum Source {
+pub(super) enum Source {
     Address(Address),
     Std(TcpListener),
     Tokio(tokio::net::TcpListener),
     Unix(SocketFile),
 }
 
+impl From<Source> for Listen {
+    fn from(source: Source) -> Self {
+        Listen { source, is_handed_over: false }
+    }
+}
+
 impl From<Address> for Listen {
     fn from(address: Address) -> Self {
-        Listen(Source::Address(address))
+        Source::Address(address).into()
     }
 }
 
@@ -40,20 +49,42 @@ impl From<SocketAddr> for Listen {
 
 impl From<TcpListener> for Listen {
     fn from(listener: TcpListener) -> Self {
-        Listen(Source::Std(listener))
+        Source::Std(listener).into()
     }
 }
 
 impl From<tokio::net::TcpListener> for Listen {
     fn from(listener: tokio::net::TcpListener) -> Self {
-        Listen(Source::Tokio(listener))
+        Source::Tokio(listener).into()
+    }
+}
+
+impl From<SocketFile> for Source {
+    fn from(file: SocketFile) -> Self {
+        Source::Unix(file)
+    }
+}
+
+impl From<TcpListener> for Source {
+    fn from(listener: TcpListener) -> Self {
+        Source::Std(listener)
     }
 }
 
 impl Listen {
+    /// A socket that the process was started with.
+    pub(super) fn handed_over(socket: impl Into<Source>) -> Self {
+        Listen { source: socket.into(), is_handed_over: true }
+    }
+
+    /// Whether it is the socket that the process was started with.
+    pub fn is_handed_over(&self) -> bool {
+        self.is_handed_over
+    }
+
     /// Where it listens, or is to listen. Errors: the system does not tell.
     pub fn address(&self) -> io::Result<Address> {
-        Ok(match &self.0 {
+        Ok(match &self.source {
             Source::Address(address) => address.clone(),
             Source::Std(listener) => listener.local_addr()?.into(),
             Source::Tokio(listener) => listener.local_addr()?.into(),
@@ -64,7 +95,7 @@ impl Listen {
     /// The listener, for the runtime that this is called in.
     pub(super) fn open(self) -> anyhow::Result<Listener> {
         const UNUSABLE: &str = "the listener cannot be used";
-        match self.0 {
+        match self.source {
             Source::Address(address) => bind(address, false)?.open(),
             Source::Tokio(listener) => Ok(Listener::Tcp(listener)),
             Source::Std(listener) => {
@@ -87,7 +118,7 @@ pub fn bind(address: Address, reuse_port: bool) -> anyhow::Result<Listen> {
         Address::Unix(_) if reuse_port => {
             bail!("a port can be shared, the file of {address} cannot: leave --reuse-port out")
         }
-        Address::Unix(path) => return Ok(Listen(Source::Unix(socket_file::bind(path)?))),
+        Address::Unix(path) => return Ok(Source::Unix(socket_file::bind(path)?).into()),
     };
     let listener = listen_on(address, reuse_port).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => {

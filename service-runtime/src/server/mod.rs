@@ -9,6 +9,7 @@ pub(crate) mod connection;
 mod flood;
 mod health;
 mod in_process;
+mod inherited;
 mod io;
 mod linger;
 mod listen;
@@ -20,6 +21,7 @@ mod socket;
 mod socket_file;
 pub(crate) mod stack;
 mod standstill;
+mod supervisor;
 mod unread;
 pub(crate) mod wire;
 pub(crate) mod worker;
@@ -50,12 +52,13 @@ use shared::Shared;
 
 pub use config::ServerConfig;
 pub use in_process::InProcess;
+pub use inherited::inherited;
 pub use listen::{Listen, bind};
 pub use services::Services;
 pub use worker::{Draining, Worker};
 
 #[cfg(feature = "cli")]
-pub(crate) use config::instance_name;
+pub(crate) use {config::instance_name, inherited::look as look_for_inherited};
 
 /// What the workers get, once the drain timeout is over, to cut what is left.
 const CUT: Duration = Duration::from_millis(150);
@@ -182,10 +185,11 @@ impl<A: Around> Process<A> {
     fn new(server: Server<A>, listen: Listen) -> anyhow::Result<(Self, watch::Sender<Phase>)> {
         let (shared, phase) = server.shared()?;
         let shared = Arc::new(shared);
+        let socket = listen.is_handed_over().then_some("LISTEN_FDS");
         let listener = listen.open()?;
         let address = listener.address().context("the listener has no address")?;
         // The first line of the log: before the workers have anything to say.
-        info!(target: ANNOUNCE, listening = address.url());
+        info!(target: ANNOUNCE, listening = address.url(), socket);
         if shared.faults.are_on() {
             warn!("faults are on: calls may fail because somebody asked for it");
         }
@@ -214,9 +218,11 @@ impl<A: Around> Process<A> {
         for worker in &mut workers {
             (&mut worker.ready).await.context("a worker ended before it could serve")??;
         }
+        supervisor::ready();
         let acceptor =
             Acceptor { listener: &listener, workers: &workers, max_connections: shared.config.max_connections };
         tokio::select! { () = acceptor.run() => {}, () = shutdown.drain() => {} }
+        supervisor::stopping();
         phase.send_replace(Phase::LameDuck);
         info!(state = "draining", in_flight = shared.calls.load(Ordering::Relaxed));
         tokio::select! {

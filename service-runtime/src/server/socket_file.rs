@@ -4,7 +4,7 @@ use std::{
     fs, io,
     os::unix::{
         fs::{FileTypeExt as _, MetadataExt as _},
-        net::UnixListener,
+        net::{SocketAddr, UnixListener},
     },
     path::{Path, PathBuf},
 };
@@ -27,6 +27,14 @@ pub(super) struct SocketFile {
 }
 
 impl SocketFile {
+    /// A socket that somebody else has opened: its file, if it has one, is theirs to remove. Errors: the system does not tell its address.
+    pub fn handed_over(listener: UnixListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let path = address.as_pathname().map(Path::to_owned).or_else(|| abstract_name(&address)).unwrap_or_default();
+        Ok(SocketFile { listener, path, file: None })
+    }
+
     pub fn address(&self) -> Address {
         Address::Unix(self.path.clone())
     }
@@ -38,6 +46,18 @@ impl Drop for SocketFile {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// A name in no folder, as people write it: `@name`.
+#[cfg(target_os = "linux")]
+fn abstract_name(address: &SocketAddr) -> Option<PathBuf> {
+    use std::os::linux::net::SocketAddrExt as _;
+    Some(format!("@{}", String::from_utf8_lossy(address.as_abstract_name()?)).into())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn abstract_name(_: &SocketAddr) -> Option<PathBuf> {
+    None
 }
 
 /// Listens at `path`, also where a dead process has left its file. Errors: one sentence that says what to do.

@@ -11,6 +11,8 @@ mod drains;
 mod environment;
 mod faults;
 mod handlers;
+#[cfg(target_os = "linux")]
+mod handover;
 mod large;
 mod lifetime;
 mod log;
