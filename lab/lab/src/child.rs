@@ -1,7 +1,8 @@
 //! One running service as a child process: its address, its log, and every way to end it. Dropped, it is killed.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    os::fd::OwnedFd,
     process::ExitStatus,
     thread,
     time::{Duration, Instant},
@@ -48,8 +49,22 @@ impl Child {
     ///
     /// Errors: it ended instead. It has then said why on standard error, which is the lab's too.
     pub async fn start(program: &Program, service: &'static str, flags: &[&str]) -> anyhow::Result<Child> {
-        let mut process =
-            program.command(service).args(flags).spawn().with_context(|| format!("cannot start {service}"))?;
+        Child::of(program.command(service).args(flags), service).await
+    }
+
+    /// The same, on a listening socket that it is handed, as systemd does it.
+    pub async fn start_with_socket(
+        program: &Program,
+        service: &'static str,
+        socket: &TcpListener,
+        flags: &[&str],
+    ) -> anyhow::Result<Child> {
+        let socket = OwnedFd::from(socket.try_clone()?);
+        Child::of(program.command_with_socket(service, socket).args(flags), service).await
+    }
+
+    async fn of(command: &mut process::Command, service: &'static str) -> anyhow::Result<Child> {
+        let mut process = command.spawn().with_context(|| format!("cannot start {service}"))?;
         let tie = process.stdin.take();
         let output = process.stdout.take().context("the child has no standard output")?;
         let (sender, mut log) = channel(LINES);

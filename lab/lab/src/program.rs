@@ -3,6 +3,7 @@
 use std::{
     env,
     ffi::{OsStr, OsString},
+    os::fd::OwnedFd,
     path::PathBuf,
     process::{ExitCode, Stdio},
 };
@@ -57,22 +58,41 @@ impl Program {
 
     /// The command that starts the program as `role`, tied to this process, its standard output a pipe.
     pub fn command(&self, role: &str) -> Command {
-        let own = self.executable.with_file_name(role);
-        let mut command = match self.own_executables && own.is_file() {
-            true => Command::new(own),
-            false => {
-                let mut command = Command::new(&self.executable);
-                command.arg(role);
-                command
-            }
-        };
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-        // Ctrl-C is for the lab, which passes it on once: at a second signal a service cuts the calls that it still has.
-        command.process_group(0);
+        let (executable, words) = self.words(role);
+        let mut command = Command::new(executable);
+        command.args(words);
+        self.prepare(&mut command);
         if role == STOCK_TONIC {
             // It panics in one of the rows, and says so at length.
             command.stderr(Stdio::null());
         }
+        command
+    }
+
+    /// The same with a listening socket as its descriptor 3, as systemd starts a service: a shell moves it there from its standard error,
+    /// which then goes where the log goes, and becomes the service.
+    pub fn command_with_socket(&self, role: &str, socket: OwnedFd) -> Command {
+        let (executable, words) = self.words(role);
+        let mut command = Command::new("sh");
+        command.args(["-c", "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\" 3<&2 2>&1"]).arg(executable).args(words);
+        self.prepare(&mut command);
+        command.stderr(socket);
+        command
+    }
+
+    /// The file to run, and the words before the flags.
+    fn words(&self, role: &str) -> (PathBuf, Option<String>) {
+        let own = self.executable.with_file_name(role);
+        match self.own_executables && own.is_file() {
+            true => (own, None),
+            false => (self.executable.clone(), Some(role.to_owned())),
+        }
+    }
+
+    fn prepare(&self, command: &mut Command) {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        // Ctrl-C is for the lab, which passes it on once: at a second signal a service cuts the calls that it still has.
+        command.process_group(0);
         command.env(tie::PARENT, std::process::id().to_string());
         let from_outside = |name: &OsStr| {
             let name = name.to_string_lossy();
@@ -82,7 +102,6 @@ impl Program {
             command.env_remove(name);
         }
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        command
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Report {
     pub max_ms: f64,
     /// `UNAVAILABLE SERVICE_A_TIMEOUT 3`, and so on.
     pub failures: String,
+    /// The codes among them, each as often as there are reasons for it.
+    pub codes: Vec<String>,
 }
 
 /// Calls CallEcho `calls` times, or until `within` is over. Errors: the generator does not report.
@@ -80,12 +82,14 @@ fn read(report: &Value) -> Option<Report> {
         let word = |key: &str| outcome[key].as_str().unwrap_or_default().to_owned();
         format!("{} {} {}", outcome["calls"], word("code"), word("reason")).trim().to_owned()
     };
+    let failures: Vec<&Value> = report["outcomes"].as_array()?.iter().filter(failed).collect();
     Some(Report {
         calls: report["calls"].as_u64()?,
         errors: report["errors"].as_u64()?,
         swapped_or_lost: report["swapped"].as_u64()? + report["lost"].as_u64()?,
         p99_ms: latency("p99"),
         max_ms: latency("max"),
-        failures: report["outcomes"].as_array()?.iter().filter(failed).map(words).collect::<Vec<_>>().join(", "),
+        codes: failures.iter().map(|failure| failure["code"].as_str().unwrap_or_default().to_owned()).collect(),
+        failures: failures.into_iter().map(words).collect::<Vec<_>>().join(", "),
     })
 }

@@ -9,10 +9,12 @@ mod drains;
 mod figures;
 mod floods;
 mod frozen;
+mod kills;
 mod load;
 mod outage;
 mod overload;
 mod quiet;
+mod replacements;
 mod replicas;
 mod rolling;
 mod soak;
@@ -58,6 +60,10 @@ pub enum Experiment {
         #[arg(long, value_name = "N", default_value = "10", value_parser = count)]
         rounds: usize,
     },
+    /// A service replaced under load by one that starts first, on a shared port and on a socket that is handed over: is a call lost?
+    Replacements(replacements::Size),
+    /// A is killed every second and comes back: does a caller see anything but OK and UNAVAILABLE?
+    Kills(kills::Size),
     /// Signals to processes with calls in flight and peers that hold them back: is a call lost, and how soon is the exit?
     Drains {
         /// How many signals are sent, each to a process of its own
@@ -129,6 +135,8 @@ pub async fn run(experiment: &Experiment) -> anyhow::Result<ExitCode> {
             Experiment::Storm { size, plot } => storm::run(&program, size.calls, plot.as_ref()).await,
             Experiment::Overload(size) => overload::run(&program, *size).await,
             Experiment::Rolling { rounds } => rolling::run(&program, *rounds).await,
+            Experiment::Replacements(size) => replacements::run(&program, *size).await,
+            Experiment::Kills(size) => kills::run(&program, *size).await,
             Experiment::Drains { rounds } => drains::run(&program, *rounds).await,
             Experiment::Connections { idle } => connections::run(&program, *idle).await,
             Experiment::Floods(which) => floods::run(&program, which).await,
