@@ -11,7 +11,7 @@
 //!   [`telemetry`]: the log
 //! - 1 [`status`]: causes → codes → HTTP, the contract as tables
 //! - 0 [`Address`], [`identity`], [`deadline`], [`shutdown`], [`process`], [`output`], `methods`, `grpc` (framing), `frames` (HTTP/2's), `generated`;
-//!   below them `fields`: headers that come more than once
+//!   below them `fields`: headers that come more than once; [`mod@printable`]: other people's text, fit for a terminal
 
 #![cfg_attr(
     feature = "harness",
@@ -27,6 +27,7 @@ pub mod deadline;
 pub mod identity;
 pub mod origin;
 pub mod output;
+pub mod printable;
 pub mod process;
 pub mod shutdown;
 pub mod status;

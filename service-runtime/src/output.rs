@@ -1,4 +1,5 @@
-//! Standard output and standard error as they are: either may take a part of what it is given, nothing for now, or nothing any more.
+//! What a process says on standard output and standard error: written at once, also where whoever reads takes only a part of it or nothing
+//! for now, and known where it could not be.
 
 use std::{
     io::{self, ErrorKind, Write},
@@ -7,50 +8,64 @@ use std::{
     time::Duration,
 };
 
+use crate::printable::printable;
+
 /// Between two tries where the output takes nothing: the first and the longest pause.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// Writes all of `text` to standard output, and waits for a reader who is slow, also where the pipe does not (`O_NONBLOCK`, which
+/// Writes `text` to standard output as it is, and waits for a reader who is slow, also where the pipe does not (`O_NONBLOCK`, which
 /// whoever shares the pipe may have set).
 ///
-/// Errors: the output takes no more, because the disk is full, for example. A reader that has closed its end of the pipe has seen
-/// enough: no error.
-pub fn print(text: &str) -> io::Result<()> {
-    match write_all(&mut Stdout, text.as_bytes()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => written,
-    }
+/// Errors: it could not be written, in one sentence that says why. A reader that has closed its end of the pipe has what it wanted:
+/// no error.
+pub fn to_stdout(text: &str) -> io::Result<()> {
+    write_all(&mut Unbuffered(io::stdout()), text, "standard output")
 }
 
-/// Writes a line to standard error; one that cannot be written is left out, for there is nowhere to say so.
-pub fn complain(line: &str) {
-    let _ = write_all(&mut io::stderr(), format!("{line}\n").as_bytes());
+/// Writes one line to standard error. Whatever a peer put into it, it stays one line and does nothing to the terminal.
+///
+/// Errors: as for standard output.
+pub fn to_stderr(line: &str) -> io::Result<()> {
+    write_all(&mut Unbuffered(io::stderr()), &format!("{}\n", printable(line)), "standard error")
 }
 
-fn write_all(out: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
+/// Writes `error: <sentence>` to standard error. Where that cannot be written either, the exit code is all that can be told.
+pub fn complain(sentence: &str) {
+    let _ = to_stderr(&format!("error: {sentence}"));
+}
+
+fn write_all(out: &mut impl Write, text: &str, name: &str) -> io::Result<()> {
+    let mut left = text.as_bytes();
     let mut pauses = Pauses::default();
-    while !bytes.is_empty() {
-        match out.write(bytes) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+    while !left.is_empty() {
+        match out.write(left) {
+            Ok(0) => return Err(unwritten(&ErrorKind::WriteZero.into(), name)),
             Ok(written) => {
-                bytes = &bytes[written..];
+                left = &left[written..];
                 pauses = Pauses::default();
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(pauses.next_pause()),
-            Err(error) => return Err(error),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
+            Err(error) => return Err(unwritten(&error, name)),
         }
     }
     Ok(())
 }
 
-/// Standard output without the buffer that the standard library puts before it: how much was written is what the system says.
-pub(crate) struct Stdout;
+/// `cannot write to standard output: No space left on device (os error 28)`.
+pub(crate) fn unwritten(error: &io::Error, name: &str) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot write to {name}: {error}"))
+}
 
-impl Write for Stdout {
+/// Standard output or standard error without the buffer of the standard library. It would still hold text at the end of the process, where no
+/// error is heard of any more; and it takes a descriptor that is not open for writing for a success.
+pub(crate) struct Unbuffered<T>(pub T);
+
+impl<T: AsFd> Write for Unbuffered<T> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::io::write(io::stdout().as_fd(), bytes)?)
+        Ok(rustix::io::write(&self.0, bytes)?)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -71,6 +86,8 @@ impl Pauses {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs::File, os::unix::net::UnixStream};
+
     use super::*;
 
     /// Takes three bytes, is interrupted, and takes none for now, in turns.
@@ -98,7 +115,7 @@ mod tests {
     #[test]
     fn writes_all_to_an_output_that_takes_a_little_at_a_time() {
         let mut slow = Slow::default();
-        write_all(&mut slow, b"one line\nand another\n").unwrap();
+        write_all(&mut slow, "one line\nand another\n", "it").unwrap();
         assert_eq!(slow.taken, b"one line\nand another\n");
     }
 
@@ -107,5 +124,15 @@ mod tests {
         let mut pauses = Pauses::default();
         let milliseconds: Vec<_> = (0..8).map(|_| pauses.next_pause().as_millis()).collect();
         assert_eq!(milliseconds, [1, 2, 4, 8, 16, 32, 50, 50]);
+    }
+
+    #[test]
+    fn tells_what_cannot_be_written_from_what_nobody_reads_any_more() {
+        let (one, other) = UnixStream::pair().unwrap();
+        drop(other);
+        write_all(&mut Unbuffered(one), "x", "it").unwrap();
+        let read_only = File::open("/dev/null").unwrap();
+        let error = write_all(&mut Unbuffered(read_only), "x", "it").unwrap_err();
+        assert!(error.to_string().starts_with("cannot write to it: Bad file descriptor"), "{error}");
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 /// From the ground up; the modules of a floor know nothing of each other.
 const FLOORS: [&[&str]; 8] = [
-    &["fields"],
+    &["fields", "printable"],
     &["address", "deadline", "frames", "generated", "grpc", "identity", "methods", "output", "process", "shutdown"],
     &["status"],
     &["context", "origin", "telemetry"],

@@ -3,7 +3,7 @@
 //! A lazy channel, so that B starts while A is down; a connect timeout; a timeout on the call (`Request::set_timeout`);
 //! and the status of the call to A passed on with `?`. Nothing here is a straw man: it is what the examples do.
 
-use std::{ffi::OsString, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{ffi::OsString, io::Write as _, net::SocketAddr, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use clap::Parser;
@@ -50,7 +50,7 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     match runtime.and_then(|runtime| runtime.block_on(serve(args))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -66,7 +66,8 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     };
     let call_echo = CallEcho { channel, timeout: Duration::from_millis(args.service_a_timeout_ms) };
     let incoming = TcpIncoming::bind(args.listen).context("cannot listen")?.with_nodelay(Some(true));
-    println!("listening=http://{}", incoming.local_addr().context("no address")?);
+    let address = incoming.local_addr().context("no address")?;
+    writeln!(std::io::stdout(), "listening=http://{address}").context("cannot write to standard output")?;
     let router = Server::builder()
         .add_service(CallEchoServiceServer::new(call_echo))
         .add_service(HealthServiceServer::new(Health(|| true)));

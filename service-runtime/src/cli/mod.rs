@@ -5,6 +5,7 @@ mod flags;
 use std::{
     env::{self, VarError},
     ffi::{OsStr, OsString},
+    io::{self, ErrorKind as IoErrorKind, Write as _},
     num::IntErrorKind,
     process::ExitCode,
     time::Duration,
@@ -88,7 +89,7 @@ fn ended(run: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::complain(&format!("error: {error:#}"));
+            output::complain(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -114,19 +115,30 @@ fn parse_as<T>(
     let parsed = command.try_get_matches_from(argv).and_then(|mut matches| read(&mut matches));
     parsed.map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            let _ = error.print();
-            ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+            print(&error)
         }
         kind => {
             // clap says that something is not UTF-8, and not what.
             let of_a_variable = variables.iter().filter_map(|name| variable(name.to_str()?).err()).next();
             let of_a_variable = of_a_variable.filter(|_| kind == ErrorKind::InvalidUtf8);
-            output::complain(
-                &of_a_variable.map_or_else(|| one_sentence(&error), |sentence| format!("error: {sentence}")),
-            );
+            let sentence = of_a_variable.map_or_else(|| one_sentence(&error), |sentence| format!("error: {sentence}"));
+            let _ = output::to_stderr(&sentence);
             ExitCode::from(2)
         }
     })
+}
+
+/// Prints what was asked for, with clap's colours on a terminal. Exit code 0, 1 where that could not be written, 2 where it was not
+/// asked for but is all that there is to say.
+fn print(error: &clap::Error) -> ExitCode {
+    match error.print().and_then(|()| io::stdout().flush()) {
+        _ if error.use_stderr() => ExitCode::from(2),
+        Err(unwritten) if unwritten.kind() != IoErrorKind::BrokenPipe => {
+            output::complain(&output::unwritten(&unwritten, "standard output").to_string());
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 /// Calls the flags of [`UpstreamFlags`] after the peer: `--peer-timeout` → `--service-a-timeout`, in their help texts too.

@@ -13,6 +13,7 @@ use tracing::{
 use tracing_subscriber::{Layer, layer::Context};
 
 use super::{LogFormat, writer::Writer};
+use crate::printable::printable_json;
 
 /// The layer that formats each event and hands it to the writer.
 pub struct Lines {
@@ -119,7 +120,8 @@ impl Json {
     }
 
     fn line(self) -> String {
-        format!("{}\n", Value::Object(self.0))
+        // serde_json escapes the control characters of ASCII; what a terminal obeys besides them would go out as it is.
+        format!("{}\n", printable_json(&Value::Object(self.0).to_string()))
     }
 }
 
@@ -168,5 +170,15 @@ mod tests {
             line.line(),
             "{\"time\":\"2026-02-04T21:20:40.123Z\",\"level\":\"INFO\",\"service\":\"A\",\"latency_ms\":1}\n"
         );
+    }
+
+    #[test]
+    fn escapes_in_both_formats_what_a_terminal_would_obey() {
+        let mut text = Text::new("now", &Level::INFO);
+        text.put("endpoint", "\u{9b}2J\u{7f}\u{202e}");
+        assert_eq!(text.line(), "now INFO endpoint=\"\\u{9b}2J\\u{7f}\\u{202e}\"\n");
+        let mut json = Json(Map::new());
+        json.put("endpoint", "\u{9b}2J\u{7f}\u{202e}".into());
+        assert_eq!(json.line(), "{\"endpoint\":\"\\u009b2J\\u007f\\u202e\"}\n");
     }
 }

@@ -5,7 +5,7 @@
 //! the output takes it.
 
 use std::{
-    io::{ErrorKind, Write},
+    io::{self, ErrorKind, Write},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use crate::output::{Pauses, Stdout};
+use crate::output::{Pauses, Unbuffered, complain, unwritten};
 
 /// About two megabytes of lines.
 const QUEUE: usize = 8_192;
@@ -54,7 +54,7 @@ pub fn start() -> (Writer, Flusher) {
     let (flushed, is_flushed) = sync_channel(1);
     let (lost, end) = (Arc::new(AtomicU64::new(0)), Arc::new(OnceLock::new()));
     let writer = Writer { messages: messages.clone(), lost: lost.clone() };
-    let mut log = Log::new(Stdout, lost, end.clone());
+    let mut log = Log::new(Unbuffered(io::stdout()), lost, end.clone());
     thread::Builder::new()
         .name("log".into())
         .spawn(move || log.run(&queued, &flushed))
@@ -101,11 +101,13 @@ struct Log<W> {
     told: u64,
     /// When to give up on lines that the output does not take.
     end: Arc<OnceLock<Instant>>,
+    /// It has been said on standard error that the output takes none.
+    complained: bool,
 }
 
 impl<W: Write> Log<W> {
     fn new(out: W, lost: Arc<AtomicU64>, end: Arc<OnceLock<Instant>>) -> Self {
-        Log { out, unwritten: Vec::new(), is_torn: false, lost, told: 0, end }
+        Log { out, unwritten: Vec::new(), is_torn: false, lost, told: 0, end, complained: false }
     }
 
     fn run(&mut self, messages: &Receiver<Message>, flushed: &SyncSender<()>) {
@@ -158,6 +160,7 @@ impl<W: Write> Log<W> {
                     pauses = Pauses::default();
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if self.is_worth_a_complaint(error.kind()) => self.complain(&error),
                 Err(error) if !may_take_more_later(error.kind()) => return self.lose(),
                 Ok(0) | Err(_) if self.end.get().is_some_and(|end| Instant::now() >= *end + longer) => {
                     return self.lose();
@@ -165,6 +168,17 @@ impl<W: Write> Log<W> {
                 Ok(0) | Err(_) => thread::sleep(pauses.next_pause()),
             }
         }
+    }
+
+    /// Whether the output fails for the first time, and is neither slow nor without a reader.
+    fn is_worth_a_complaint(&self, kind: ErrorKind) -> bool {
+        !self.complained && !matches!(kind, ErrorKind::WouldBlock | ErrorKind::BrokenPipe)
+    }
+
+    /// A log that cannot be written is no reason to stop serving.
+    fn complain(&mut self, error: &io::Error) {
+        self.complained = true;
+        complain(&format!("{}; serving goes on without it", unwritten(error, "standard output, the log")));
     }
 
     /// Gives up on all lines but the rest of the one that is torn, without which the next line would go on in the middle of it.
