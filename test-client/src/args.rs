@@ -18,6 +18,10 @@ use crate::{
 pub const WRONG_COMMAND_LINE: u8 = 2;
 
 /// Calls service A or service B, once or (`load`) many times, and says what came of it.
+///
+/// Exit codes: 0 for OK, or when everything expected came; 64 and the gRPC code on failure (78 UNAVAILABLE, 68 DEADLINE_EXCEEDED); 1 when
+/// something else than expected came, or when what came could not be written (a reader that has closed its end of a pipe is no failure); 4
+/// for a service that answers that it is not serving; 2 for a wrong command line.
 #[derive(Debug, clap::Parser)]
 #[command(name = "test-client", version, arg_required_else_help = false, disable_help_subcommand = true)]
 pub struct Args {

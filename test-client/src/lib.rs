@@ -3,6 +3,9 @@
 //! One file each: `args` is the command line, `call` makes the one call, with the `options` that it has, and ends in an answer
 //! or a `failure`; `report` prints it, and `expect` judges it. `load` has a folder of its own.
 
+// These panic, or say nothing, where the output cannot be written: `service_runtime::output` says it.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod args;
 mod call;
 mod expect;
@@ -15,12 +18,18 @@ mod python_json;
 mod report;
 mod units;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, io, process::ExitCode};
 
-use service_runtime::{cli, output};
+use service_runtime::{
+    cli,
+    output::{complain, to_stderr},
+};
 
 use args::{Args, Command, WRONG_COMMAND_LINE};
 use call::{Outcome, Single};
+
+/// What there is to say could not be written, whatever it is.
+const UNWRITTEN: u8 = 1;
 
 /// The call was answered, but the answer says that the service is not serving.
 const NOT_SERVING: u8 = 4;
@@ -28,15 +37,15 @@ const NOT_SERVING: u8 = 4;
 /// Runs the client with a command line of its own; the first word of it is the program's name.
 ///
 /// Exit codes: 0 for OK, or when everything expected came; 64 and the gRPC code on failure; 1 when something else than
-/// expected came, or what came cannot be printed; 4 for a service that is not serving; 2 for a wrong command line. Of `load`: 0, 1 where a `--fail-if`
-/// holds, 64 and the code where no call found a connection, 2.
+/// expected came, or when what came could not be written; 4 for a service that is not serving; 2 for a wrong command line. Of `load`: 0, 1 where a `--fail-if`
+/// holds or the report could not be written, 64 and the code where no call found a connection, 2.
 pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Args = match cli::parse("ECHO_CLIENT", argv) {
         Ok(args) => args,
         Err(code) => return code,
     };
     if let Some(mistake) = args.mistake() {
-        output::complain(&format!("error: {mistake}"));
+        complain(&mistake);
         return ExitCode::from(WRONG_COMMAND_LINE);
     }
     match &args.command {
@@ -50,7 +59,7 @@ fn once(args: &Args, call: &Single) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            output::complain(&format!("error: the system refuses a runtime: {error}"));
+            complain(&format!("the system refuses a runtime: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -59,12 +68,16 @@ fn once(args: &Args, call: &Single) -> ExitCode {
     runtime.shutdown_background();
     let printed = report::print(args, &outcome);
     let code = judge(args, &outcome);
-    // Whoever reads the output must not take what is missing of it for an answer.
-    match printed {
-        Ok(()) => ExitCode::from(code),
-        Err(error) => {
-            report::tell_unwritten(&error);
-            ExitCode::FAILURE
+    ExitCode::from(written_or(printed, code))
+}
+
+/// `code`, where everything could be written.
+fn written_or(written: io::Result<()>, code: u8) -> u8 {
+    match written {
+        Ok(()) => code,
+        Err(unwritten) => {
+            complain(&unwritten.to_string());
+            UNWRITTEN
         }
     }
 }
@@ -76,7 +89,8 @@ fn judge(args: &Args, outcome: &Outcome) -> u8 {
     }
     let unmet = expect::unmet(&args.expect, outcome);
     if let Some(sentence) = &unmet {
-        report::to_stderr(sentence);
+        // Where it cannot be written, the exit code still says it.
+        let _ = to_stderr(sentence);
     }
     u8::from(unmet.is_some())
 }

@@ -4,13 +4,15 @@ use std::io;
 
 use serde::Serialize as _;
 use serde_json::{Serializer, Value, ser::Formatter};
+use service_runtime::printable::printable_json;
 
-/// `value` on one line. Text beyond ASCII stays as it is.
+/// `value` on one line. Text beyond ASCII stays as it is, unless a terminal would obey it: `\u009b`.
 pub fn to_string(value: &Value) -> String {
     let mut line = Vec::new();
     let written = value.serialize(&mut Serializer::with_formatter(&mut line, Spaced));
     written.expect("a JSON value can be written to memory");
-    String::from_utf8(line).expect("serde_json writes UTF-8")
+    let line = String::from_utf8(line).expect("serde_json writes UTF-8");
+    printable_json(&line).into_owned()
 }
 
 struct Spaced;

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, io};
 
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
-use service_runtime::{output, status::code_name};
+use service_runtime::{
+    output::{to_stderr, to_stdout},
+    status::code_name,
+};
 
 use crate::{
     args::{Args, Command, Output},
@@ -13,58 +16,42 @@ use crate::{
     units::millis,
 };
 
-/// Prints the outcome in the form that was asked for. Errors: standard output takes no more.
+/// Prints the outcome in the form that was asked for. Errors: what could not be written, and why.
 pub fn print(args: &Args, outcome: &Outcome) -> io::Result<()> {
     match args.flags.output {
-        Output::Json => to_stdout(&object(outcome)),
+        Output::Json => json_to_stdout(&object(outcome)),
         Output::Text | Output::Csv => text(args, outcome),
     }
 }
 
-/// One line on standard error. Whatever a peer put into it, it stays one line and does nothing to the terminal.
-pub fn to_stderr(line: &str) {
-    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    output::complain(&line.chars().map(escaped).collect::<String>());
+/// One line on standard output.
+pub fn json_to_stdout(value: &Value) -> io::Result<()> {
+    to_stdout(&format!("{}\n", python_json::to_string(value)))
 }
 
-/// Lines on standard output. Errors: it takes no more, for a disk is full; not that its reader has closed the pipe, for he has what
-/// he wanted.
-pub fn line_to_stdout(line: &str) -> io::Result<()> {
-    output::print(&format!("{line}\n"))
-}
-
-/// Says that standard output takes no more.
-pub fn tell_unwritten(error: &io::Error) {
-    to_stderr(&format!("error: cannot write to standard output: {error}"));
-}
-
-fn to_stdout(value: &Value) -> io::Result<()> {
-    line_to_stdout(&python_json::to_string(value))
-}
-
+/// What can be written is written, whatever becomes of the rest.
 fn text(args: &Args, outcome: &Outcome) -> io::Result<()> {
-    if args.flags.verbose {
-        tell_metadata('>', &outcome.sent);
-        tell_metadata('<', outcome.received());
-    }
-    match &outcome.result {
-        Ok(answer) => to_stdout(&answer.message),
+    let told = if args.flags.verbose { tell_metadata(outcome) } else { Ok(()) };
+    let printed = match &outcome.result {
+        Ok(answer) => json_to_stdout(&answer.message),
         Err(failure) => {
-            let printed =
-                match matches!(args.command, Command::Single(Single::CallEcho(_))) && failure.is_about_service_a() {
-                    true => to_stdout(&lines::service_a_failed(failure)),
-                    false => Ok(()),
-                };
-            to_stderr(&lines::why(failure, outcome));
-            printed
+            let is_about_a =
+                matches!(args.command, Command::Single(Single::CallEcho(_))) && failure.is_about_service_a();
+            let printed = if is_about_a { json_to_stdout(&lines::service_a_failed(failure)) } else { Ok(()) };
+            let why = to_stderr(&lines::why(failure, outcome));
+            printed.and(why)
         }
-    }
+    };
+    printed.and(told)
 }
 
-fn tell_metadata(direction: char, metadata: &HeaderMap) {
-    for (name, value) in metadata {
-        to_stderr(&format!("{direction} {name}: {}", readable(value)));
-    }
+fn tell_metadata(outcome: &Outcome) -> io::Result<()> {
+    tell('>', &outcome.sent)?;
+    tell('<', outcome.received())
+}
+
+fn tell(direction: char, metadata: &HeaderMap) -> io::Result<()> {
+    metadata.iter().try_for_each(|(name, value)| to_stderr(&format!("{direction} {name}: {}", readable(value))))
 }
 
 /// Everything that is known, as one object.

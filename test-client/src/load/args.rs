@@ -36,8 +36,8 @@ with a duration (p99>50ms); errors, swapped, lost, not-started, code:UNAVAILABLE
 reason:SERVICE_A_TIMEOUT with a number or a share (errors>0.1%); rate with calls per second (rate<900/s). The \
 operators are > < >= <=.
 
-Exit codes: 0, also with errors in the report; 1 where a --fail-if holds; 64 and the gRPC code (78 UNAVAILABLE) where \
-not one call found a connection; 2 for a wrong command line. Ctrl-C, SIGTERM and SIGHUP end with \
+Exit codes: 0, also with errors in the report; 1 where a --fail-if holds, or where the \
+report or the page cannot be written; 64 and the gRPC code (78 UNAVAILABLE) where not one call found a connection; 2 for a wrong command line. Ctrl-C, SIGTERM and SIGHUP end with \
 the report so far.";
 
 /// What `load` does, and when it is not content.

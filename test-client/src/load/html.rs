@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use service_runtime::status::CODE_NAMES;
+use service_runtime::{printable::printable_lines, status::CODE_NAMES};
 use tonic::Code;
 
 use super::{
@@ -28,7 +28,7 @@ const MARKS: usize = 10;
 
 /// The whole page; `failed` says which conditions of `--fail-if` hold.
 pub fn page(report: &Report, failed: &[String]) -> String {
-    let title = format!("{} at {}", report.load.target.name(), report.address());
+    let title = escaped(&format!("{} at {}", report.load.target.name(), report.address()));
     let mut page = format!("<!doctype html>\n<html lang=en><meta charset=utf-8><title>{title}</title><style>{STYLE}");
     for colour in 0..8 {
         let var = format!("var(--c{colour})");
@@ -100,6 +100,8 @@ fn seconds(report: &Report) -> Scale {
     Scale { end: at(last), marks }
 }
 
+/// Text as HTML shows it, line by line: neither a tag nor what turns the direction of writing.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    let text = printable_lines(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;").replace('\'', "&#39;")
 }

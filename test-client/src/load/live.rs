@@ -82,6 +82,7 @@ impl Live {
             _ => format!("{rate:.0}/s  {}", sum.line()),
         };
         let line: String = format!("{:4} s  {line}", self.started.elapsed().as_secs()).chars().take(99).collect();
+        // The report tells the same: a line that cannot be written is no loss.
         let _ = write!(std::io::stderr(), "\r\x1b[2K{line}");
     }
 

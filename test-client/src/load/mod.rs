@@ -30,7 +30,11 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use service_runtime::shutdown::Hangup;
+use service_runtime::{
+    output::{self, to_stderr, to_stdout},
+    printable::printable_lines,
+    shutdown::Hangup,
+};
 use tokio::{
     runtime::Runtime,
     signal::unix::{SignalKind, signal},
@@ -41,8 +45,8 @@ use tokio::{
 use crate::{
     args::{Output, WRONG_COMMAND_LINE},
     options::{CallOptions, Called},
-    python_json,
-    report::{line_to_stdout, tell_unwritten, to_stderr},
+    report::json_to_stdout,
+    written_or,
 };
 use args::LoadArgs;
 use live::Live;
@@ -67,26 +71,27 @@ pub fn run(load: &LoadArgs, options: CallOptions, output: Output) -> u8 {
 }
 
 fn complain(sentence: &str, code: u8) -> u8 {
-    to_stderr(&format!("error: {sentence}"));
+    output::complain(sentence);
     code
 }
 
-/// Prints the report; 1 where that cannot be done or a condition of `--fail-if` holds, 64 and the gRPC code where no call could be made.
+/// Prints the report; 1 where a condition of `--fail-if` holds or something cannot be written, 64 and the gRPC code where no call
+/// could be made.
 fn conclude(report: &Report, output: Output, page: Option<File>) -> u8 {
     let failed: Vec<_> = report.load.fail_if.iter().filter_map(|condition| condition.held(report)).collect();
     let printed = match output {
-        Output::Text => line_to_stdout(&text::text(report)),
-        Output::Json => line_to_stdout(&python_json::to_string(&machine::json(report, &failed))),
-        Output::Csv => line_to_stdout(&machine::csv(report)),
+        Output::Text => to_stdout(&format!("{}\n", printable_lines(&text::text(report)))),
+        Output::Json => json_to_stdout(&machine::json(report, &failed)),
+        Output::Csv => to_stdout(&format!("{}\n", machine::csv(report))),
     };
-    if let Some(Err(error)) = page.map(|mut page| page.write_all(html::page(report, &failed).as_bytes())) {
-        complain(&format!("cannot write --html: {error}"), 1);
-    }
-    failed.iter().for_each(|condition| to_stderr(&format!("failed: {condition}")));
-    if let Err(error) = printed {
-        tell_unwritten(&error);
-        return 1;
-    }
+    let page = page.map_or(Ok(()), |mut page| page.write_all(html::page(report, &failed).as_bytes()));
+    let page = page.map_err(|error| io::Error::new(error.kind(), format!("cannot write --html: {error}")));
+    let told = failed.iter().try_for_each(|condition| to_stderr(&format!("failed: {condition}")));
+    let code = own_exit_code(report, &failed);
+    [printed, page, told].into_iter().fold(code, |code, written| written_or(written, code))
+}
+
+fn own_exit_code(report: &Report, failed: &[String]) -> u8 {
     match report.never_sent() {
         _ if !failed.is_empty() => 1,
         Some(outcome) => {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use service_runtime::status::code_name;
+use service_runtime::{printable::is_harmful, status::code_name};
 use tonic::Code;
 
 use crate::options::TEST_CLIENT;
@@ -33,7 +33,7 @@ impl Outcome {
     pub const OTHERS: Outcome =
         Outcome { code: Code::Unknown, hop: Cow::Borrowed("(others)"), reason: Cow::Borrowed("(others)") };
 
-    /// A failure. What a peer said is cut to 48 characters and has no control characters: no terminal and no memory takes harm.
+    /// A failure. What a peer said is cut to 48 characters, without those that a terminal would obey: neither memory takes harm nor eye.
     pub fn new(code: Code, hop: &str, reason: &str) -> Self {
         Outcome { code, hop: tame(hop, LONGEST).into(), reason: tame(reason, LONGEST).into() }
     }
@@ -44,9 +44,9 @@ impl Outcome {
     }
 }
 
-/// The first `longest` characters of `text`, on one line.
+/// The first `longest` characters of `text`, on one line; `?` stands for each that a terminal would obey.
 pub fn tame(text: &str, longest: usize) -> String {
-    text.chars().take(longest).map(|c| if c.is_control() { '?' } else { c }).collect()
+    text.chars().take(longest).map(|c| if is_harmful(c) { '?' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn keeps_a_peers_words_short_and_harmless() {
-        let outcome = Outcome::new(Code::Internal, "a\x1b[2J\n", &"é".repeat(1000));
-        assert_eq!((outcome.hop.as_ref(), outcome.reason.chars().count()), ("a?[2J?", LONGEST));
+        let outcome = Outcome::new(Code::Internal, "a\x1b[2J\n\u{9b}\u{7f}\u{202e}", &"é".repeat(1000));
+        assert_eq!((outcome.hop.as_ref(), outcome.reason.chars().count()), ("a?[2J????", LONGEST));
     }
 }

@@ -4,9 +4,12 @@
 
 mod expectations;
 mod failures;
+mod harmless;
 mod load;
 mod outputs;
 mod servers;
+#[cfg(target_os = "linux")]
+mod unwritten;
 mod usage;
 
 use std::process::{Command, Output};

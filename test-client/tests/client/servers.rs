@@ -1,6 +1,7 @@
 //! Servers for the client to call: the real pair, and some that the pair is not.
 
 use std::{
+    collections::HashMap,
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     thread,
@@ -21,9 +22,10 @@ use service_runtime::{
 };
 use socket2::{Domain, Socket, Type};
 use tonic::{
-    Request, Response, Status,
+    Code, Request, Response, Status,
     transport::{Server, server::TcpIncoming},
 };
+use tonic_types::{ErrorDetails, StatusExt};
 
 /// A server in a thread of its own; asked to drain when it goes out of scope.
 pub struct Running {
@@ -156,6 +158,18 @@ pub fn stranger() -> String {
     url
 }
 
+/// What a terminal would obey, in every way there is.
+pub const HARMFUL: &str = "a\u{1b}[2J\u{9b}2J\u{7f}\u{85}\u{2028}\u{202e}\u{2066}<b>&\"'";
+
+fn harmful_status() -> Status {
+    let metadata = HashMap::from([("hop".into(), HARMFUL.into()), ("details".into(), HARMFUL.into())]);
+    let details = ErrorDetails::with_error_info(format!("SERVICE_A_{HARMFUL}"), "echo.v1", metadata);
+    let mut status = Status::with_error_details(Code::Unavailable, HARMFUL, details);
+    let name = http::HeaderValue::from_bytes("x\u{9b}2J\u{202e}".as_bytes()).unwrap();
+    status.metadata_mut().as_mut().insert("served-by", name);
+    status
+}
+
 struct Stranger;
 
 #[tonic::async_trait]
@@ -170,9 +184,13 @@ impl EchoService for Stranger {
 
 #[tonic::async_trait]
 impl CallEchoService for Stranger {
-    /// Fails with text that does no terminal good; asked for `silence`, without any.
+    /// Fails with text that does no terminal good; asked for `silence`, without any; asked for `all`, or for the
+    /// text of a load, with a text, reason, details and name that are all bad.
     async fn call_echo(&self, request: Request<CallEchoRequest>) -> Result<Response<CallEchoResponse>, Status> {
-        let silence = request.get_ref().msg == "silence";
-        Err(Status::not_found(if silence { "" } else { "no such\nthing\x1b[2J" }))
+        match request.get_ref().msg.as_str() {
+            "silence" => Err(Status::not_found("")),
+            msg if msg == "all" || msg.ends_with("...") => Err(harmful_status()),
+            _ => Err(Status::not_found("no such\nthing\x1b[2J")),
+        }
     }
 }
