@@ -16,6 +16,9 @@
 //! - [`peer`]: one hostile peer, for your own client
 //! - [`mod@print`], [`markdown`], [`listing`]: standard output, tables on it, and what `--list` shows; [`signals`]: Ctrl-C
 
+// These panic, or say nothing, where the output cannot be written: `print` and `service_runtime::output` say it.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod attacks;
 pub mod breaking;
 pub mod child;

@@ -1,8 +1,12 @@
 //! The command `lab`.
 
+// These panic, or say nothing, where the output cannot be written: `service_runtime::output` says it.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 use std::{ffi::OsString, process::ExitCode};
 
-use lab::{attacks::command as attack, breaking, demo, experiments, peer, program, side_by_side, up};
+use lab::{attacks::command as attack, breaking, demo, experiments, peer, print, program, side_by_side, up};
+use service_runtime::output::complain;
 
 /// The services allocate with it in their own processes, and so they do here.
 #[global_allocator]
@@ -57,12 +61,22 @@ fn main() -> ExitCode {
     }
 }
 
+/// Exit code 1 also where what there is to show cannot be written: then it ends at once.
+///
 /// One thread: children die with the thread that started them (see `tie`), and the main thread is the last to end.
 fn block_on(command: impl Future<Output = anyhow::Result<ExitCode>>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let ended = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(command));
+    let shown = async {
+        // Whatever is dropped with the command is ended.
+        let ended = tokio::select! {
+            ended = command => ended,
+            () = print::failed() => Ok(ExitCode::FAILURE),
+        };
+        print::failure().map_or(ended, |unwritten| Err(anyhow::anyhow!("{unwritten}")))
+    };
+    let ended = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(shown));
     ended.unwrap_or_else(|error| {
-        service_runtime::output::complain(&format!("error: {error:#}"));
+        complain(&format!("{error:#}"));
         ExitCode::FAILURE
     })
 }

@@ -53,7 +53,7 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     match name.parse() {
         Ok(behavior) => play(behavior, args.listen).await,
         Err(unknown) => {
-            complain(&format!("error: {}", where_to_look(&unknown, "lab peer --list")));
+            complain(&where_to_look(&unknown, "lab peer --list"));
             Ok(ExitCode::from(2))
         }
     }

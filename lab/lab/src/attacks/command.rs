@@ -76,7 +76,7 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if let (Some(_), [drain, ..]) = (args.target, &args.named_drains()[..]) {
-        complain(&format!("error: '{}' ends its server; without --target it starts one of its own", drain.name));
+        complain(&format!("'{}' ends its server; without --target it starts one of its own", drain.name));
         return Ok(ExitCode::from(2));
     }
     let mut signals = Signals::new()?;

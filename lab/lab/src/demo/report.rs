@@ -6,8 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use service_runtime::printable::printable;
+
 use super::expect::{Expect, Facts};
-use crate::print::print;
+use crate::print::print_as_it_is;
 
 /// The width of a command before its why, and of what came before what was expected.
 const COMMAND: usize = 74;
@@ -40,10 +42,9 @@ impl Report {
         Report { colour, start: Instant::now(), suites: 0, met: 0, missed: 0 }
     }
 
-    /// One line.
+    /// One line, with nothing of a peer's in it that is not printable.
     pub fn say(&self, line: impl Display) {
-        // Where nobody reads any more, the checks go on for the exit code.
-        print(&format!("{line}\n"));
+        print_as_it_is(&format!("{line}\n"));
     }
 
     /// A suite begins.
@@ -64,6 +65,7 @@ impl Report {
             Ok(facts) => (expected.is_met(&facts), expected.tell(&facts)),
             Err(error) => (false, format!("{error:#}")),
         };
+        let line = printable(&line);
         let expected = format!("expected {expected}");
         let width = line.chars().count().max(CAME);
         let between = if 4 + width + 3 + expected.chars().count() > LINE { "\n    " } else { "   " };
@@ -74,7 +76,8 @@ impl Report {
 
     /// A suite could not go on.
     pub fn broke_off(&mut self, error: &anyhow::Error) {
-        self.mark(false, format_args!("{error:#}; the rest of this suite is left out"));
+        let error = format!("{error:#}");
+        self.mark(false, format_args!("{}; the rest of this suite is left out", printable(&error)));
     }
 
     /// The last line. Has everything come as expected?

@@ -24,5 +24,7 @@ mod replicas;
 mod rows;
 mod signals;
 mod unix;
+#[cfg(target_os = "linux")]
+mod unwritten;
 mod up;
 mod zones;
