@@ -4,7 +4,12 @@ use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
 use http::{HeaderMap, HeaderValue};
-use service_runtime::{cli, client::Target, context::EXPLAIN, deadline::GRPC_TIMEOUT};
+use service_runtime::{
+    cli,
+    client::{Authority, Target},
+    context::EXPLAIN,
+    deadline::GRPC_TIMEOUT,
+};
 
 use crate::{
     call::Single,
@@ -66,9 +71,9 @@ pub struct CallFlags {
     #[arg(long, global = true, value_name = "DURATION", default_value = "5s", value_parser = cli::duration)]
     pub timeout: Duration,
 
-    /// The host and port that the call names, where they are not those of the URL
-    #[arg(long, global = true, value_name = "HOST:PORT", value_parser = authority)]
-    pub authority: Option<Target>,
+    /// The host that the call names, with a port or without one, where it is not that of the URL: echo.example
+    #[arg(long, global = true, value_name = "HOST[:PORT]")]
+    pub authority: Option<Authority>,
 
     /// Wait until the service can be reached, instead of failing at once; the deadline ends the wait
     #[arg(long, global = true)]
@@ -104,8 +109,11 @@ impl Args {
         };
         let target = if name == SERVICE_A { service_a } else { service_b };
         CallOptions {
+            authority: match &self.flags.authority {
+                Some(authority) => target.clone().with_authority(authority),
+                None => target.clone(),
+            },
             called: Called { name, target: target.clone() },
-            authority: self.flags.authority.as_ref().unwrap_or(target).clone(),
             timeout: *timeout,
             wait_for_ready: *wait_for_ready,
             metadata: self.metadata_and_question(),
@@ -155,9 +163,4 @@ impl Args {
         };
         self.headers.followed_by(after)
     }
-}
-
-fn authority(text: &str) -> Result<Target, String> {
-    let target = text.parse().ok().filter(|target: &Target| target.authority() == text);
-    target.ok_or_else(|| "expected a host and a port such as echo.example:8080".into())
 }

@@ -20,7 +20,7 @@ pub const HOPS: [&str; 5] = [SERVICE_A, "service-a-or-proxy", SERVICE_B, "servic
 pub struct CallOptions {
     /// The service that answers them.
     pub called: Called,
-    /// The host and port that each call names.
+    /// The same place, under the name that each call names.
     pub authority: Target,
     /// The deadline of each call, connecting included.
     pub timeout: Duration,

@@ -5,6 +5,7 @@
 //! connections) → connection → dial. On the way back, check believes no answer that is not one.
 
 mod answer;
+mod authority;
 mod backoff;
 pub(crate) mod balancer;
 mod budget;
@@ -47,6 +48,7 @@ pub(crate) mod worker;
 
 pub use crate::address::Address;
 pub use answer::AnswerBody;
+pub use authority::Authority;
 pub use backoff::Backoff;
 pub use channel::PeerChannel;
 pub use checked::Checked;

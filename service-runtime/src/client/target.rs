@@ -4,6 +4,7 @@ use std::{borrow::Cow, fmt, net::SocketAddr, str::FromStr};
 
 use http::Uri;
 
+use super::Authority;
 use crate::address::{Address, host_and_port};
 
 /// Where a peer listens: `http://host:port`, `host:port`, `unix:/run/a.sock`, or as gRPC has it: `dns:///host:port`,
@@ -33,6 +34,13 @@ impl Target {
     /// The same as it stands in `:authority`: `host:port`, or `localhost`.
     pub fn authority(&self) -> &str {
         self.uri.authority().map_or("", |authority| authority.as_str())
+    }
+
+    /// The same place, where calls name something else: a gateway routes by that.
+    #[must_use]
+    pub fn with_authority(self, authority: &Authority) -> Self {
+        let uri = format!("http://{}", authority.as_str()).parse().expect("an authority makes a URL");
+        Target { uri, ..self }
     }
 
     /// The address that the target is; `None` where it is a name.

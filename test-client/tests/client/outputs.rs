@@ -84,7 +84,10 @@ fn sends_the_metadata_and_the_authority_it_was_given() {
     };
     assert_eq!(echo("x-a", &["-H", "x-a:2", "-H", "x-b: 3"]), "{\"echo\": \"1, 2\"}");
     assert_eq!(echo("grpc-timeout", &["-H", "grpc-timeout: 7S"]), "{\"echo\": \"7S\"}");
-    assert_eq!(echo("authority", &["--authority", "echo.example:443"]), "{\"echo\": \"echo.example:443\"}");
+    for authority in ["echo.example:443", "echo.example", "[::1]", "[::1]:8080", "127.0.0.1"] {
+        let line = format!("{{\"echo\": \"{authority}\"}}");
+        assert_eq!(echo("authority", &["--authority", authority]), line);
+    }
 }
 
 #[test]
@@ -192,3 +195,18 @@ fn keeps_its_exit_code_where_standard_error_takes_nothing() {
 }
 
 const KEYS: &str = "code code_number message details response origin attempts latency_ms served_by headers trailers";
+
+#[test]
+fn both_services_take_a_call_whatever_host_it_names() {
+    let a = servers::service_a();
+    let b = servers::service_b(&a.url);
+    let where_they_are = ["--service-a", &a.url, "--service-b", &b.url];
+    for authority in ["echo.example", "echo.example:443", "[::1]", "localhost"] {
+        for args in [&["health-a"][..], &["health-b"], &["echo", "x"], &["call-echo", "x"]] {
+            let ran = client([args, &where_they_are, &["--authority", authority]].concat());
+            assert_eq!((ran.stderr.as_str(), ran.code), ("", 0), "{args:?} {authority}");
+        }
+        let load = ["load", "--requests", "5", "--warmup", "0s", "--fail-if", "code:OK<5", "--authority", authority];
+        assert_eq!(client([&load[..], &where_they_are].concat()).code, 0, "{authority}");
+    }
+}

@@ -35,6 +35,8 @@ fn asks_for_the_message() {
     assert!(mistake(&["call-echo"]).contains("<MESSAGE>"));
 }
 
+const AUTHORITY: &str = "expected a host, with a port or without one, such as echo.example, echo.example:8080 or [::1]";
+
 #[test]
 fn says_what_a_flag_takes() {
     for (flag, value, right) in [
@@ -55,7 +57,11 @@ fn says_what_a_flag_takes() {
             "service-c",
             "[possible values: service-a, service-a-or-proxy, service-b, service-b-or-proxy, test-client]",
         ),
-        ("--authority", "http://x:1", "expected a host and a port such as echo.example:8080"),
+        ("--authority", "http://x:1", AUTHORITY),
+        ("--authority", "::1", AUTHORITY),
+        ("--authority", "echo.example:", AUTHORITY),
+        ("--authority", "echo.example:99999", AUTHORITY),
+        ("--authority", "a b", AUTHORITY),
         ("-H", "no colon", "expected 'key: value' in ASCII, such as 'x-request-id: 7'"),
         ("-H", "two words: x", "expected 'key: value' in ASCII, such as 'x-request-id: 7'"),
         ("-H", "x: grüße", "expected 'key: value' in ASCII, such as 'x-request-id: 7'"),
