@@ -83,7 +83,7 @@ pub struct CallFlags {
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub output: Output,
 
-    /// Tell the metadata that went out and came back
+    /// Tell the metadata that went out and came back; trailers follow the line '< (trailers)'
     #[arg(short, long, global = true)]
     pub verbose: bool,
 }
@@ -93,7 +93,7 @@ pub struct CallFlags {
 pub enum Output {
     /// The lab's lines.
     Text,
-    /// One object that tells everything.
+    /// One object that tells everything: a key's metadata as a string, or as an array where it came several times.
     Json,
     /// A line a second; of load only.
     Csv,

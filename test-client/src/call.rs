@@ -11,7 +11,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 use service_runtime::{
     client::{
-        Backoff, Checked, Sockets, SystemResolver,
+        AnswerMetadata, Backoff, Checked, Heard, Sockets, SystemResolver,
         connection::{Connection, Opening},
         dial_any,
     },
@@ -65,6 +65,8 @@ pub struct Outcome {
     pub result: Result<Answer, Failure>,
     /// The metadata that was sent; empty where nothing was.
     pub sent: HeaderMap,
+    /// The metadata that came back, whatever came of the call.
+    pub received: AnswerMetadata,
     /// From before connecting until all was known.
     pub latency: Duration,
     /// What the call was given.
@@ -75,8 +77,6 @@ pub struct Outcome {
 pub struct Answer {
     /// The response message in the lab's form.
     pub message: Value,
-    /// The response metadata; tonic has merged the trailers into it.
-    pub headers: HeaderMap,
 }
 
 impl Single {
@@ -108,14 +108,10 @@ impl Outcome {
         self.result.as_ref().err()
     }
 
-    /// What came back besides the message.
-    pub fn received(&self) -> &HeaderMap {
-        self.result.as_ref().map_or_else(|failure| &failure.trailers, |answer| &answer.headers)
-    }
-
     /// Who answered, last hop last.
     pub fn served_by(&self) -> Option<String> {
-        Some(served_by(self.received())?.to_str().ok()?.to_owned())
+        let AnswerMetadata { headers, trailers } = &self.received;
+        Some(served_by(headers).or_else(|| served_by(trailers))?.to_str().ok()?.to_owned())
     }
 }
 
@@ -128,7 +124,9 @@ pub async fn make(call: &Single, options: &CallOptions) -> Outcome {
     let given = Deadline::read(&metadata).ok().flatten();
     let deadline = given.unwrap_or_else(|| Deadline::after(options.timeout));
     let waits = Cell::new(Waits::ToConnect(None));
-    let exchange = exchange(call, options, Outgoing { metadata, deadline, sent: &mut sent }, &waits);
+    let heard = Heard::default();
+    let out = Outgoing { metadata, deadline, sent: &mut sent, heard: heard.clone() };
+    let exchange = exchange(call, options, out, &waits);
     let result = match deadline::keep(Some(deadline), exchange).await {
         Ok(result) => result,
         Err(deadline::Passed) if deadline.timeout().is_zero() => Err(Failure::too_late()),
@@ -137,7 +135,7 @@ pub async fn make(call: &Single, options: &CallOptions) -> Outcome {
             Waits::ForAnAnswer => Failure::own(Cause::Deadline, &options.called),
         }),
     };
-    Outcome { result, sent, latency: started.elapsed(), timeout: deadline.timeout() }
+    Outcome { result, sent, received: heard.metadata(), latency: started.elapsed(), timeout: deadline.timeout() }
 }
 
 /// What a call waits for.
@@ -160,7 +158,8 @@ async fn exchange(
         true => Ok(connected(options, waits).await),
     };
     let connection = connected.map_err(|cause| Failure::own(cause, &options.called))?;
-    let answer = send(call, Checked::new(connection.clone(), MAX_MESSAGE), out).await;
+    let channel = Checked::new(connection.clone(), MAX_MESSAGE).noting(out.heard.clone());
+    let answer = send(call, channel, out).await;
     answer.map_err(|status| Failure::of(&status, &options.called))
 }
 
@@ -210,8 +209,7 @@ fn call_echo(reply: CallEchoResponse) -> Value {
 
 impl Answer {
     fn of<M>(reply: Response<M>, message: impl FnOnce(M) -> Value) -> Self {
-        let (metadata, reply, _) = reply.into_parts();
-        Answer { message: message(reply), headers: metadata.into_headers() }
+        Answer { message: message(reply.into_inner()) }
     }
 }
 
@@ -221,6 +219,8 @@ struct Outgoing<'a> {
     deadline: Deadline,
     /// Where to note what was sent, for a call that never returns.
     sent: &'a mut HeaderMap,
+    /// Where to note what came back.
+    heard: Heard,
 }
 
 impl Outgoing<'_> {

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use http::HeaderMap;
 use service_runtime::{
     client::is_by,
     origin::{Origin, hop},
@@ -20,8 +19,6 @@ pub struct Failure {
     pub message: String,
     /// Which hop decided it, and why; the reason is empty where none was given.
     pub origin: Origin,
-    /// The status's metadata.
-    pub trailers: HeaderMap,
 }
 
 impl Failure {
@@ -35,8 +32,7 @@ impl Failure {
 
     fn answered(code: Code, status: &Status, called: &Called) -> Self {
         let origin = origin_of(status, called.name);
-        let trailers = status.metadata().clone().into_headers();
-        Failure { code, message: status.message().to_owned(), origin, trailers }
+        Failure { code, message: status.message().to_owned(), origin }
     }
 
     /// A failure that the client itself decided: no answer came, or none that can be believed.
@@ -61,7 +57,7 @@ impl Failure {
     fn by_client(code: Code, message: String, details: Option<Cow<'static, str>>) -> Self {
         let details = details.map(Cow::into_owned);
         let origin = Origin { hop: TEST_CLIENT.to_owned(), details, ..Origin::default() };
-        Failure { code, message, origin, trailers: HeaderMap::new() }
+        Failure { code, message, origin }
     }
 
     /// The reason, where there is one.

@@ -13,6 +13,7 @@ mod failure;
 mod headers;
 mod lines;
 mod load;
+mod metadata;
 mod options;
 mod python_json;
 mod report;

@@ -58,15 +58,16 @@ mod tests {
     use std::time::Duration;
 
     use http::HeaderMap;
-    use service_runtime::origin::Origin;
+    use service_runtime::{client::AnswerMetadata, origin::Origin};
 
     use super::*;
 
     fn failed(code: Code, message: &str, origin: Origin) -> Outcome {
-        let failure = Failure { code, message: message.into(), origin, trailers: HeaderMap::new() };
+        let failure = Failure { code, message: message.into(), origin };
         let latency = Duration::from_micros(1900);
         let timeout = Duration::from_millis(300);
-        Outcome { result: Err(failure), sent: HeaderMap::new(), latency, timeout }
+        let received = AnswerMetadata::default();
+        Outcome { result: Err(failure), sent: HeaderMap::new(), received, latency, timeout }
     }
 
     fn line(outcome: &Outcome) -> String {

@@ -1,10 +1,11 @@
 //! What is printed: the answer or one object on standard output, everything else on standard error.
 
-use std::{collections::BTreeMap, io};
+use std::io;
 
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 use serde_json::{Value, json};
 use service_runtime::{
+    client::AnswerMetadata,
     output::{to_stderr, to_stdout},
     status::code_name,
 };
@@ -12,7 +13,7 @@ use service_runtime::{
 use crate::{
     args::{Args, Command, Output},
     call::{Outcome, Single},
-    lines, python_json,
+    lines, metadata, python_json,
     units::millis,
 };
 
@@ -46,20 +47,23 @@ fn text(args: &Args, outcome: &Outcome) -> io::Result<()> {
 }
 
 fn tell_metadata(outcome: &Outcome) -> io::Result<()> {
+    let AnswerMetadata { headers, trailers } = &outcome.received;
     tell('>', &outcome.sent)?;
-    tell('<', outcome.received())
+    tell('<', headers)?;
+    if !trailers.is_empty() {
+        to_stderr("< (trailers)")?;
+    }
+    tell('<', trailers)
 }
 
 fn tell(direction: char, metadata: &HeaderMap) -> io::Result<()> {
-    metadata.iter().try_for_each(|(name, value)| to_stderr(&format!("{direction} {name}: {}", readable(value))))
+    metadata::lines(metadata).iter().try_for_each(|line| to_stderr(&format!("{direction} {line}")))
 }
 
 /// Everything that is known, as one object.
 fn object(outcome: &Outcome) -> Value {
     let failure = outcome.failure();
     let origin = failure.map(|failure| &failure.origin);
-    let received = pairs(outcome.received());
-    let (headers, trailers) = if failure.is_none() { (received, json!({})) } else { (json!({}), received) };
     json!({
         "code": code_name(outcome.code()),
         "code_number": outcome.code() as i32,
@@ -74,18 +78,7 @@ fn object(outcome: &Outcome) -> Value {
         "attempts": origin.and_then(|origin| origin.attempts),
         "latency_ms": millis(outcome.latency),
         "served_by": outcome.served_by(),
-        "headers": headers,
-        "trailers": trailers,
+        "headers": metadata::object(&outcome.received.headers),
+        "trailers": metadata::object(&outcome.received.trailers),
     })
-}
-
-/// Metadata as an object in the order of its keys; values of the same key joined as HTTP joins them.
-fn pairs(metadata: &HeaderMap) -> Value {
-    let joined = |name| metadata.get_all(name).iter().map(readable).collect::<Vec<_>>().join(", ");
-    let sorted: BTreeMap<_, _> = metadata.keys().map(|name| (name.as_str(), joined(name))).collect();
-    json!(sorted)
-}
-
-fn readable(value: &HeaderValue) -> String {
-    value.to_str().map_or_else(|_| value.as_bytes().escape_ascii().to_string(), str::to_owned)
 }

@@ -2,10 +2,13 @@
 
 use std::{
     pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
 
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
 use tonic::{Status, body::Body};
 use tower::Service;
 
@@ -17,12 +20,32 @@ use crate::grpc::Encoding;
 pub struct Checked {
     connection: Connection,
     max_message: usize,
+    heard: Option<Heard>,
+}
+
+/// Where the metadata of an answer is noted, so far as it has come: also of one that never ends, or that cannot be believed.
+#[derive(Clone, Debug, Default)]
+pub struct Heard(Arc<Mutex<AnswerMetadata>>);
+
+/// The metadata of an answer, told apart as it came. A generated client makes one of the two, and of a key in both keeps one value.
+#[derive(Clone, Debug, Default)]
+pub struct AnswerMetadata {
+    /// Before the message.
+    pub headers: HeaderMap,
+    /// At the end; of an answer that is nothing but its end ("Trailers-Only" in gRPC over HTTP/2) all there is.
+    pub trailers: HeaderMap,
 }
 
 impl Checked {
     /// Sends calls and takes answers of up to `max_message` bytes; once the connection is gone it fails for good.
     pub fn new(connection: Connection, max_message: usize) -> Self {
-        Checked { connection, max_message }
+        Checked { connection, max_message, heard: None }
+    }
+
+    /// The same, which notes the metadata of answers in `heard`.
+    #[must_use]
+    pub fn noting(self, heard: Heard) -> Self {
+        Checked { heard: Some(heard), ..self }
     }
 }
 
@@ -37,7 +60,42 @@ impl Service<Request<Body>> for Checked {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let Checked { connection, max_message } = self.clone();
-        Box::pin(async move { check::whole(connection.send(request).await?, max_message, Encoding::Identity).await })
+        let Checked { connection, max_message, heard } = self.clone();
+        Box::pin(async move {
+            let answer = connection.send(request).await?;
+            let answer = match heard {
+                Some(heard) => heard.listen(answer),
+                None => answer,
+            };
+            check::whole(answer, max_message, Encoding::Identity).await
+        })
+    }
+}
+
+impl Heard {
+    /// What has come so far.
+    pub fn metadata(&self) -> AnswerMetadata {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, note: impl FnOnce(&mut AnswerMetadata)) {
+        note(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn listen(self, answer: Response<Body>) -> Response<Body> {
+        let headers = answer.headers().clone();
+        if answer.body().is_end_stream() && headers.contains_key(Status::GRPC_STATUS) {
+            self.note(|heard| heard.trailers = headers);
+            return answer;
+        }
+        self.note(|heard| heard.headers = headers);
+        answer.map(|body| {
+            Body::new(body.map_frame(move |frame| {
+                if let Some(trailers) = frame.trailers_ref() {
+                    self.note(|heard| heard.trailers.clone_from(trailers));
+                }
+                frame
+            }))
+        })
     }
 }

@@ -51,7 +51,7 @@ pub use answer::AnswerBody;
 pub use authority::Authority;
 pub use backoff::Backoff;
 pub use channel::PeerChannel;
-pub use checked::Checked;
+pub use checked::{AnswerMetadata, Checked, Heard};
 pub use dial::{BoxFuture, ByteStream, Dial, Sockets};
 pub use endpoint::Endpoint;
 pub use keepalive::Keepalive;

@@ -6,6 +6,7 @@ mod expectations;
 mod failures;
 mod harmless;
 mod load;
+mod metadata;
 mod outputs;
 mod servers;
 #[cfg(target_os = "linux")]

@@ -8,12 +8,15 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use echo_proto::{
     CallEchoRequest, CallEchoResponse, EchoRequest, EchoResponse, Health,
     call_echo_service_server::{CallEchoService, CallEchoServiceServer},
     echo_service_server::{EchoService, EchoServiceServer},
     health_service_server::HealthServiceServer,
 };
+use http::HeaderMap;
+use http_body_util::{BodyExt as _, Full};
 use service_runtime::{
     ServerConfig, Shutdown,
     client::{Upstream, UpstreamConfig},
@@ -23,6 +26,7 @@ use service_runtime::{
 use socket2::{Domain, Socket, Type};
 use tonic::{
     Code, Request, Response, Status,
+    body::Body,
     transport::{Server, server::TcpIncoming},
 };
 use tonic_types::{ErrorDetails, StatusExt};
@@ -139,6 +143,48 @@ fn read(stream: &mut TcpStream, n: usize) -> Vec<u8> {
 
 /// A gRPC server that is not of the pair: never well, and without an origin in its errors.
 pub fn stranger() -> String {
+    stranger_with(|answer| answer)
+}
+
+/// The same, whose answers have metadata before and after the message, some keys in both and twice; those that fail, too. Only a
+/// failure without a text is one that is nothing but its end.
+pub fn stranger_that_says_more() -> String {
+    stranger_with(|answer| {
+        let (mut head, body) = answer.into_parts();
+        let silent = head.headers.get("grpc-status").is_some_and(|_| !head.headers.contains_key("grpc-message"));
+        append(&mut head.headers, if silent { "t" } else { "h" });
+        if silent {
+            return http::Response::from_parts(head, body);
+        }
+        // What would be nothing but its end begins with headers, then.
+        let failed = head.headers.remove("grpc-status").map(|status| {
+            let message = head.headers.remove("grpc-message").unwrap();
+            HeaderMap::from_iter(
+                [("grpc-status", status), ("grpc-message", message)].map(|(k, v)| (k.parse().unwrap(), v)),
+            )
+        });
+        let body = match failed {
+            Some(trailers) => Body::new(Full::new(Bytes::new()).with_trailers(std::future::ready(Some(Ok(trailers))))),
+            None => body,
+        };
+        let add = |mut frame: http_body::Frame<_>| {
+            frame.trailers_mut().into_iter().for_each(|trailers| append(trailers, "t"));
+            frame
+        };
+        http::Response::from_parts(head, Body::new(body.map_frame(add)))
+    })
+}
+
+fn append(metadata: &mut HeaderMap, at: &str) {
+    for (name, value) in [("x-both", "1"), ("x-both", "2"), (&format!("x-{at}"), "only"), ("x-bin", "3q2+7w")] {
+        let value = if name == "x-both" { format!("{at}{value}") } else { value.to_owned() };
+        metadata.append(name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap());
+    }
+}
+
+fn stranger_with(
+    change: impl Fn(http::Response<Body>) -> http::Response<Body> + Clone + Send + Sync + 'static,
+) -> String {
     let (listener, url) = silent();
     listener.set_nonblocking(true).unwrap();
     in_thread(async move {
@@ -150,6 +196,7 @@ pub fn stranger() -> String {
         };
         let server = Server::builder()
             .layer(tower::util::MapRequestLayer::new(authority))
+            .layer(tower::util::MapResponseLayer::new(change))
             .add_service(EchoServiceServer::new(Stranger))
             .add_service(CallEchoServiceServer::new(Stranger))
             .add_service(HealthServiceServer::new(Health(|| false)));
