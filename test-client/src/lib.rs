@@ -67,7 +67,7 @@ fn once(args: &Args, call: &Single) -> ExitCode {
     let outcome = runtime.block_on(call::make(call, &args.call_options()));
     // A resolver that is still looking for the name must not hold the answer back.
     runtime.shutdown_background();
-    let printed = report::print(args, &outcome);
+    let printed = report::print(args, call, &outcome);
     let code = judge(args, &outcome);
     ExitCode::from(written_or(printed, code))
 }

@@ -6,6 +6,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 use service_runtime::{
     client::AnswerMetadata,
+    context::BEHAVIOR_IGNORED,
     output::{to_stderr, to_stdout},
     status::code_name,
 };
@@ -13,16 +14,31 @@ use service_runtime::{
 use crate::{
     args::{Args, Command, Output},
     call::{Outcome, Single},
-    lines, metadata, python_json,
+    lines, metadata,
+    options::SERVICE_B,
+    python_json,
     units::millis,
 };
 
 /// Prints the outcome in the form that was asked for. Errors: what could not be written, and why.
-pub fn print(args: &Args, outcome: &Outcome) -> io::Result<()> {
-    match args.flags.output {
+pub fn print(args: &Args, call: &Single, outcome: &Outcome) -> io::Result<()> {
+    let printed = match args.flags.output {
         Output::Json => json_to_stdout(&object(outcome)),
         Output::Text | Output::Csv => text(args, outcome),
+    };
+    let AnswerMetadata { headers, trailers } = &outcome.received;
+    let is_ignored = [headers, trailers].iter().any(|metadata| metadata.contains_key(BEHAVIOR_IGNORED));
+    let warned = warn_of_ignored_behavior(is_ignored, call.service());
+    printed.and(warned)
+}
+
+/// Without this line the call would look as if the fault had been injected, and had done no harm.
+pub fn warn_of_ignored_behavior(is_ignored: bool, called: &str) -> io::Result<()> {
+    if !is_ignored {
+        return Ok(());
     }
+    let who = if called == SERVICE_B { "service-b, or service-a behind it," } else { called };
+    to_stderr(&format!("warning: {who} did not do what rpc-behavior asks: start it with --fault-injection"))
 }
 
 /// One line on standard output.

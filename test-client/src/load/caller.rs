@@ -10,7 +10,7 @@ use echo_proto::{
 use http::{HeaderMap, HeaderValue};
 use service_runtime::{
     client::Checked,
-    context::served_by,
+    context::{BEHAVIOR_IGNORED, served_by},
     deadline::{self, Deadline},
     status::Cause,
 };
@@ -75,6 +75,8 @@ pub struct Answer {
     pub outcome: Outcome,
     /// The header `served-by`, where there was an answer that had one.
     pub served_by: Option<HeaderValue>,
+    /// Whether the answer says that what `rpc-behavior` asks for was not done.
+    pub ignores_behavior: bool,
     /// Whether there was a connection to send it on.
     pub sent: bool,
 }
@@ -112,13 +114,10 @@ impl Caller {
         };
         match reply {
             Ok(reply) => {
-                let served_by = served_by(reply.metadata().as_ref());
                 let outcome = if reply.get_ref() == &msg { Outcome::OK } else { Outcome::SWAPPED };
-                Answer { outcome, served_by, sent: true }
+                Answer::ended(outcome, reply.metadata().as_ref())
             }
-            Err(status) => {
-                Answer { served_by: served_by(status.metadata().as_ref()), ..Answer::failed(self.failed(&status)) }
-            }
+            Err(status) => Answer::ended(self.failed(&status), status.metadata().as_ref()),
         }
     }
 
@@ -163,8 +162,13 @@ impl Caller {
 }
 
 impl Answer {
+    fn ended(outcome: Outcome, metadata: &HeaderMap) -> Self {
+        let ignores_behavior = metadata.contains_key(BEHAVIOR_IGNORED);
+        Answer { outcome, served_by: served_by(metadata), ignores_behavior, sent: true }
+    }
+
     fn failed(outcome: Outcome) -> Self {
-        Answer { outcome, served_by: None, sent: true }
+        Self::ended(outcome, &HeaderMap::new())
     }
 
     fn not_sent(outcome: Outcome) -> Self {

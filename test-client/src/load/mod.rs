@@ -42,15 +42,15 @@ use tokio::{
     time::interval,
 };
 
+use self::report::Report;
 use crate::{
     args::{Output, WRONG_COMMAND_LINE},
     options::{CallOptions, Called},
-    report::json_to_stdout,
+    report::{json_to_stdout, warn_of_ignored_behavior},
     written_or,
 };
 use args::LoadArgs;
 use live::Live;
-use report::Report;
 use tally::Tally;
 use worker::Shared;
 
@@ -86,9 +86,10 @@ fn conclude(report: &Report, output: Output, page: Option<File>) -> u8 {
     };
     let page = page.map_or(Ok(()), |mut page| page.write_all(html::page(report, &failed).as_bytes()));
     let page = page.map_err(|error| io::Error::new(error.kind(), format!("cannot write --html: {error}")));
+    let warned = warn_of_ignored_behavior(report.tally.ignores_behavior, report.options.called.name);
     let told = failed.iter().try_for_each(|condition| to_stderr(&format!("failed: {condition}")));
     let code = own_exit_code(report, &failed);
-    [printed, page, told].into_iter().fold(code, |code, written| written_or(written, code))
+    [printed, page, warned, told].into_iter().fold(code, |code, written| written_or(written, code))
 }
 
 fn own_exit_code(report: &Report, failed: &[String]) -> u8 {

@@ -42,6 +42,8 @@ pub struct Tally {
     pub seconds: Seconds,
     /// Whether there was a connection for any call, those of the warm-up included.
     pub any_sent: bool,
+    /// Whether any answer said that what `rpc-behavior` asks for was not done, those of the warm-up included.
+    pub ignores_behavior: bool,
     /// Calls that could not start at all.
     pub not_started: u64,
     /// Calls that had no end a second after their deadline.
@@ -79,6 +81,7 @@ impl Tally {
             instances: HashMap::new(),
             seconds: Seconds::default(),
             any_sent: false,
+            ignores_behavior: false,
             not_started: 0,
             lost: 0,
             unfinished: 0,
@@ -124,6 +127,7 @@ impl Tally {
         }
         self.seconds.add(&other.seconds);
         self.any_sent |= other.any_sent;
+        self.ignores_behavior |= other.ignores_behavior;
         self.not_started += other.not_started;
         self.lost += other.lost;
         self.unfinished += other.unfinished;

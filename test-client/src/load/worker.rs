@@ -94,6 +94,7 @@ impl Worker {
         let sent = answer.sent;
         let mut tally = self.tally.borrow_mut();
         tally.any_sent |= sent;
+        tally.ignores_behavior |= answer.ignores_behavior;
         tally.record(Ended { intended, started, at: Instant::now(), answer });
         sent
     }

@@ -4,6 +4,7 @@
 
 mod expectations;
 mod failures;
+mod faults;
 mod harmless;
 mod load;
 mod metadata;

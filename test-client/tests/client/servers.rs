@@ -47,6 +47,11 @@ pub fn service_a() -> Running {
     service_a_with(|_| {})
 }
 
+/// A that obeys `rpc-behavior`.
+pub fn service_a_with_faults() -> Running {
+    service_a_with(|config| config.faults.obey_metadata = true)
+}
+
 /// A whose errors carry no `ErrorInfo`.
 pub fn service_a_without_details() -> Running {
     service_a_with(|config| config.error_details = false)
