@@ -32,6 +32,8 @@ pub const EXPLAIN: HeaderName = HeaderName::from_static("x-explain");
 pub const SERVED_BY: HeaderName = HeaderName::from_static("served-by");
 /// gRFC A6: how many attempts went before this one; absent on the first.
 pub const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
+/// In an answer that tells it: how many attempts its service made at the call to its first peer.
+pub const SENT_ATTEMPTS: HeaderName = HeaderName::from_static("sent-attempts");
 /// In an answer: its request's `rpc-behavior` asked for something that was not done.
 pub const BEHAVIOR_IGNORED: HeaderName = HeaderName::from_static("rpc-behavior-ignored");
 

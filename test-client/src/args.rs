@@ -13,8 +13,8 @@ use service_runtime::{
 
 use crate::{
     call::Single,
-    expect::ExpectFlags,
-    headers::Headers,
+    expect::{ExpectFlags, Expectations},
+    headers::MetadataFlags,
     load::args::LoadArgs,
     options::{CallOptions, Called, SERVICE_A},
 };
@@ -39,11 +39,11 @@ pub struct Args {
     pub flags: CallFlags,
 
     #[command(flatten)]
-    headers: Headers,
+    metadata: MetadataFlags,
 
     /// What the caller expects.
     #[command(flatten)]
-    pub expect: ExpectFlags,
+    expect: ExpectFlags,
 }
 
 /// What to do.
@@ -84,6 +84,9 @@ pub struct CallFlags {
     pub output: Output,
 
     /// Tell the metadata that went out and came back; trailers follow the line '< (trailers)'
+    ///
+    /// This flag, --output json, --expect-deadline-below and --expect-attempts ask the services for it with 'x-explain: 1': only then they tell
+    /// over gRPC which deadlines they got and gave (received-timeout-ms, sent-timeout-ms), and how many attempts B made (sent-attempts).
     #[arg(short, long, global = true)]
     pub verbose: bool,
 }
@@ -116,18 +119,8 @@ impl Args {
             called: Called { name, target: target.clone() },
             timeout: *timeout,
             wait_for_ready: *wait_for_ready,
-            metadata: self.metadata_and_question(),
+            metadata: self.sent(),
         }
-    }
-
-    /// The metadata to send; where what comes back is shown, also the question for what a service tells only when it is asked.
-    fn metadata_and_question(&self) -> HeaderMap {
-        let mut metadata = self.metadata();
-        let is_shown = self.flags.verbose || self.flags.output == Output::Json;
-        if is_shown && matches!(self.command, Command::Single(_)) && !metadata.contains_key(EXPLAIN) {
-            metadata.insert(EXPLAIN, HeaderValue::from_static("1"));
-        }
-        metadata
     }
 
     /// What does not go together, in one sentence.
@@ -142,7 +135,7 @@ impl Args {
     }
 
     fn mistake_of_load(&self) -> Option<String> {
-        if !self.expect.is_empty() {
+        if !self.expectations().is_empty() {
             return Some("load makes many calls, not one to expect something of: use --fail-if".into());
         }
         if self.flags.wait_for_ready {
@@ -151,16 +144,32 @@ impl Args {
         if self.flags.verbose {
             return Some("load does not take --verbose: it tells the metadata of no call".into());
         }
-        let sets_timeout = self.metadata().contains_key(GRPC_TIMEOUT);
+        let sets_timeout = self.sent().contains_key(GRPC_TIMEOUT);
         sets_timeout.then(|| "load sets grpc-timeout itself: use --timeout".into())
     }
 
-    /// The metadata to send: what was given before the command, then what was given after it.
-    fn metadata(&self) -> HeaderMap {
-        let after = match &self.command {
-            Command::Single(call) => call.headers(),
-            Command::Load(load) => &load.headers,
-        };
-        self.headers.followed_by(after)
+    /// What is expected of a call.
+    pub fn expectations(&self) -> Expectations<'_> {
+        let headers = self.metadata.expected.followed_by(&self.metadata_after().expected);
+        Expectations { flags: &self.expect, headers }
+    }
+
+    /// The metadata to send: what was given before the command, then what was given after it, and the wish for an answer that explains
+    /// itself where that is to be shown, or compared.
+    fn sent(&self) -> HeaderMap {
+        let mut metadata = self.metadata.sent.followed_by(&self.metadata_after().sent);
+        let is_shown = self.flags.verbose || self.flags.output == Output::Json;
+        let is_single = matches!(self.command, Command::Single(_));
+        if is_single && (is_shown || self.expect.need_an_explanation()) && !metadata.contains_key(EXPLAIN) {
+            metadata.insert(EXPLAIN, HeaderValue::from_static("1"));
+        }
+        metadata
+    }
+
+    fn metadata_after(&self) -> &MetadataFlags {
+        match &self.command {
+            Command::Single(call) => call.metadata(),
+            Command::Load(load) => &load.metadata,
+        }
     }
 }

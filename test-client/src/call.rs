@@ -15,7 +15,7 @@ use service_runtime::{
         connection::{Connection, Opening},
         dial_any,
     },
-    context::served_by,
+    context::{PREVIOUS_ATTEMPTS, SENT_ATTEMPTS, served_by},
     deadline::{self, Deadline},
     status::Cause,
 };
@@ -24,7 +24,7 @@ use tonic::{Code, Request, Response, Status};
 
 use crate::{
     failure::Failure,
-    headers::Headers,
+    headers::MetadataFlags,
     options::{CallOptions, SERVICE_A, SERVICE_B},
 };
 
@@ -39,9 +39,9 @@ pub const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 #[derive(Debug, Subcommand)]
 pub enum Single {
     /// Ask service A how it is
-    HealthA(Headers),
+    HealthA(MetadataFlags),
     /// Ask service B how it is
-    HealthB(Headers),
+    HealthB(MetadataFlags),
     /// Have service A echo a message
     Echo(Message),
     /// Have service B ask service A to echo a message
@@ -56,7 +56,7 @@ pub struct Message {
     pub msg: String,
 
     #[command(flatten)]
-    headers: Headers,
+    metadata: MetadataFlags,
 }
 
 /// What came of a call.
@@ -67,6 +67,8 @@ pub struct Outcome {
     pub sent: HeaderMap,
     /// The metadata that came back, whatever came of the call.
     pub received: AnswerMetadata,
+    /// How often the service was tried that was to answer in the end, where that is known.
+    pub attempts: Option<u32>,
     /// From before connecting until all was known.
     pub latency: Duration,
     /// What the call was given.
@@ -88,11 +90,11 @@ impl Single {
         }
     }
 
-    /// The metadata that was given after the command.
-    pub fn headers(&self) -> &Headers {
+    /// The metadata, to send and to expect, that was given after the command.
+    pub fn metadata(&self) -> &MetadataFlags {
         match self {
-            Single::HealthA(headers) | Single::HealthB(headers) => headers,
-            Single::Echo(message) | Single::CallEcho(message) => &message.headers,
+            Single::HealthA(metadata) | Single::HealthB(metadata) => metadata,
+            Single::Echo(message) | Single::CallEcho(message) => &message.metadata,
         }
     }
 }
@@ -135,7 +137,20 @@ pub async fn make(call: &Single, options: &CallOptions) -> Outcome {
             Waits::ForAnAnswer => Failure::own(Cause::Deadline, &options.called),
         }),
     };
-    Outcome { result, sent, received: heard.metadata(), latency: started.elapsed(), timeout: deadline.timeout() }
+    let received = heard.metadata();
+    let attempts = attempts(call, &result, &received);
+    Outcome { result, sent, received, attempts, latency: started.elapsed(), timeout: deadline.timeout() }
+}
+
+/// By the word of the hop that decided a failure, or of B, or of a proxy that makes calls again (gRFC A6). What no hop passes on was
+/// tried once, by the client.
+fn attempts(call: &Single, result: &Result<Answer, Failure>, received: &AnswerMetadata) -> Option<u32> {
+    let number = |name| received.value(&name)?.to_str().ok()?.parse::<u32>().ok();
+    let of_failure = result.as_ref().err().and_then(|failure| failure.origin.attempts);
+    let by_a_proxy = || Some(number(PREVIOUS_ATTEMPTS)?.saturating_add(1));
+    let is_answered = !received.headers.is_empty() || !received.trailers.is_empty();
+    let directly = || (is_answered && !matches!(call, Single::CallEcho(_))).then_some(1);
+    of_failure.or_else(|| number(SENT_ATTEMPTS)).or_else(by_a_proxy).or_else(directly)
 }
 
 /// What a call waits for.

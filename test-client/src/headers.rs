@@ -1,10 +1,24 @@
-//! The flag `-H 'key: value'`: metadata that goes out with the call.
+//! The flags that may come several times: `-H 'key: value'`, metadata that goes out with the call, and `--expect-header`, metadata
+//! that is to come back.
+//!
+//! They are no global flags: of a list before and a list after the command, clap would drop one without a word.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::expect::ExpectHeaders;
+
+/// The metadata of a call, from the command line.
+#[derive(Clone, Debug, clap::Args)]
+pub struct MetadataFlags {
+    /// To send.
+    #[command(flatten)]
+    pub sent: Headers,
+    /// To expect.
+    #[command(flatten)]
+    pub expected: ExpectHeaders,
+}
+
 /// Request metadata from the command line.
-///
-/// Not a global flag: of a list before and a list after the command, clap would drop one without a word.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Headers {
     /// Metadata to send, such as 'x-request-id: 7'; repeatable

@@ -10,6 +10,7 @@ mod args;
 mod call;
 mod expect;
 mod failure;
+mod glob;
 mod headers;
 mod lines;
 mod load;
@@ -85,10 +86,11 @@ fn written_or(written: io::Result<()>, code: u8) -> u8 {
 
 /// The exit code; says on standard error which expectation was not met.
 fn judge(args: &Args, outcome: &Outcome) -> u8 {
-    if args.expect.is_empty() {
+    let expected = args.expectations();
+    if expected.is_empty() {
         return own_exit_code(outcome);
     }
-    let unmet = expect::unmet(&args.expect, outcome);
+    let unmet = expected.unmet(outcome);
     if let Some(sentence) = &unmet {
         // Where it cannot be written, the exit code still says it.
         let _ = to_stderr(sentence);

@@ -67,7 +67,7 @@ mod tests {
         let latency = Duration::from_micros(1900);
         let timeout = Duration::from_millis(300);
         let received = AnswerMetadata::default();
-        Outcome { result: Err(failure), sent: HeaderMap::new(), received, latency, timeout }
+        Outcome { result: Err(failure), sent: HeaderMap::new(), received, attempts: None, latency, timeout }
     }
 
     fn line(outcome: &Outcome) -> String {

@@ -91,7 +91,7 @@ fn object(outcome: &Outcome) -> Value {
             "reason": failure.reason(),
             "upstream_code": failure.origin.upstream_code,
         })),
-        "attempts": origin.and_then(|origin| origin.attempts),
+        "attempts": outcome.attempts,
         "latency_ms": millis(outcome.latency),
         "served_by": outcome.served_by(),
         "headers": metadata::object(&outcome.received.headers),

@@ -6,14 +6,14 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use tonic::{Status, body::Body};
 use tower::Service;
 
 use super::{check, connection::Connection, whole::WholeBody};
-use crate::grpc::Encoding;
+use crate::{fields::single, grpc::Encoding};
 
 /// A channel for unary calls whose every failure is a [`Status`] with a [`Cause`](crate::status::Cause) behind it.
 #[derive(Clone)]
@@ -69,6 +69,14 @@ impl Service<Request<Body>> for Checked {
             };
             check::whole(answer, max_message, Encoding::Identity).await
         })
+    }
+}
+
+impl AnswerMetadata {
+    /// The value of a key that has one, in headers or else in trailers; none where it has several.
+    pub fn value(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        let one = |metadata| single(metadata, name).ok().flatten();
+        if self.headers.contains_key(name) { one(&self.headers) } else { one(&self.trailers) }
     }
 }
 

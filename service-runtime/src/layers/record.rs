@@ -26,7 +26,7 @@ use super::{
     prepared::StatusText,
 };
 use crate::{
-    context::{BEHAVIOR_IGNORED, Call, EXPLAIN, PeerCall, REQUEST_ID, SERVED_BY},
+    context::{BEHAVIOR_IGNORED, Call, EXPLAIN, PeerCall, REQUEST_ID, SENT_ATTEMPTS, SERVED_BY},
     deadline::{Deadline, header_ms, millis},
     grpc::MessageCount,
     identity::Identity,
@@ -105,6 +105,7 @@ impl<S: Handle> Handle for Record<S> {
         self.tell_who_answered(response.headers_mut(), &call);
         if explains {
             tell_deadlines(response.headers_mut(), &call, deadline);
+            tell_attempts(response.headers_mut(), &call);
         }
         if explains || call.made_request_id() {
             response.headers_mut().insert(REQUEST_ID, call.request_id().clone());
@@ -174,6 +175,13 @@ fn tell_deadlines(headers: &mut HeaderMap, call: &Call, received: Option<Deadlin
     }
     if let Some(timeout) = call.peer_calls().first().filter(|peer| peer.sent).and_then(|peer| peer.timeout) {
         headers.insert(SENT_TIMEOUT, header_ms(timeout));
+    }
+}
+
+/// A failure has them in its details, an answer that went well nowhere else.
+fn tell_attempts(headers: &mut HeaderMap, call: &Call) {
+    if let Some(peer) = call.peer_calls().first().filter(|peer| peer.sent) {
+        headers.insert(SENT_ATTEMPTS, HeaderValue::from(peer.attempts));
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     caller::{Kind, OWN_TEXT},
     fail_if::Condition,
 };
-use crate::{call::MAX_MESSAGE, headers::Headers};
+use crate::{call::MAX_MESSAGE, headers::MetadataFlags};
 
 /// How many calls an open loop keeps in flight at the most, without --concurrency.
 const OPEN_LOOP_IN_FLIGHT: usize = 10_000;
@@ -90,9 +90,9 @@ pub struct LoadArgs {
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 
-    /// Metadata to send with every call.
+    /// Metadata to send with every call; to expect some of one is not for `load`.
     #[command(flatten)]
-    pub headers: Headers,
+    pub metadata: MetadataFlags,
 }
 
 impl LoadArgs {

@@ -57,6 +57,11 @@ fn says_what_a_flag_takes() {
             "service-c",
             "[possible values: service-a, service-a-or-proxy, service-b, service-b-or-proxy, test-client]",
         ),
+        ("--expect-header", "two words: x", "expected 'key: value', or a key alone, such as 'x-gateway: envoy-*'"),
+        ("--expect-header", ":status: 200", "expected 'key: value', or a key alone, such as 'x-gateway: envoy-*'"),
+        ("--expect-header", "", "expected 'key: value', or a key alone, such as 'x-gateway: envoy-*'"),
+        ("--expect-deadline-below", "0s", "expected a duration above zero, such as 300ms, 2s or 1m"),
+        ("--expect-attempts", "many", "expected a whole number from 0 to 4294967295, such as 1"),
         ("--authority", "http://x:1", AUTHORITY),
         ("--authority", "::1", AUTHORITY),
         ("--authority", "echo.example:", AUTHORITY),
@@ -103,6 +108,13 @@ fn explains_itself_when_asked() {
 fn says_what_does_not_go_together_with_load() {
     for (args, sentence) in [
         (&["load", "--expect", "OK"][..], "load makes many calls, not one to expect something of: use --fail-if"),
+        (&["load", "--expect-header", "x"], "load makes many calls, not one to expect something of: use --fail-if"),
+        (&["--expect-header", "x", "load"], "load makes many calls, not one to expect something of: use --fail-if"),
+        (&["load", "--expect-attempts", "1"], "load makes many calls, not one to expect something of: use --fail-if"),
+        (
+            &["load", "--expect-deadline-below", "1s"],
+            "load makes many calls, not one to expect something of: use --fail-if",
+        ),
         (&["load", "--within", "1s"], "load makes many calls, not one to expect something of: use --fail-if"),
         (&["load", "--wait-for-ready"], "load does not take --wait-for-ready: a call without a connection is a result"),
         (&["load", "-v"], "load does not take --verbose: it tells the metadata of no call"),

@@ -103,3 +103,21 @@ async fn deadlines_and_the_callers_own_request_id_come_back_over_grpc_where_they
     assert_eq!(told(&caller.call(&[timeout, id, explain]).await), ["received-timeout-ms", "x-request-id"]);
     assert_eq!(told(&caller.get(&[timeout, id]).await), ["received-timeout-ms", "x-request-id"]);
 }
+
+#[tokio::test]
+async fn says_how_many_attempts_were_made_over_json_and_where_the_request_asks() {
+    let (a, mut asked) = proxied_a().await;
+    let b = start("service-b", &["--workers", "1", "--service-a", &a.to_string()]).await;
+    for (explain, over_grpc) in [(&[][..], None), (&[("x-explain", "0")], None), (&[("x-explain", "1")], Some("1"))] {
+        let [grpc, json] = Caller::of(&b).both(explain).await;
+        let told = |headers: &HeaderMap| headers.get("sent-attempts").map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(
+            (told(&grpc.headers).as_deref(), told(&json.headers).as_deref()),
+            (over_grpc, Some("1")),
+            "{explain:?}"
+        );
+        for _ in 0..2 {
+            assert!(!asked.recv().await.unwrap().contains_key("x-explain"), "it is for B alone");
+        }
+    }
+}
