@@ -52,6 +52,11 @@ pub fn service_a_with_faults() -> Running {
     service_a_with(|config| config.faults.obey_metadata = true)
 }
 
+/// A that ends each connection at that age, a tenth more or less.
+pub fn service_a_with_age(age: Duration) -> Running {
+    service_a_with(|config| config.max_connection_age = age)
+}
+
 /// A whose errors carry no `ErrorInfo`.
 pub fn service_a_without_details() -> Running {
     service_a_with(|config| config.error_details = false)

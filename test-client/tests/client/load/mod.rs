@@ -64,6 +64,20 @@ fn makes_a_call_again_that_was_not_looked_at() {
 }
 
 #[test]
+fn counts_no_failure_where_connections_end_by_their_age() {
+    // A second: on a machine that is busy otherwise a connection may take a good part of that to be made, and one that ends before it is made
+    // is a failure.
+    let a = servers::service_a_with_age(Duration::from_secs(1));
+    // Some twenty connections end, each with a call under way or about to be sent.
+    let flags = ["--duration", "3s", "--connections", "8"];
+    for kind in [["--rate", "400"], ["--concurrency", "20"]] {
+        let report = report(&a.url, &[&flags[..], &kind].concat());
+        adds_up(&report);
+        assert_eq!((&report["errors"], &report["ok"]), (&0.into(), &report["calls"]), "{report}");
+    }
+}
+
+#[test]
 fn goes_through_b_to_a() {
     let a = servers::service_a();
     let b = servers::service_b(&a.url);
