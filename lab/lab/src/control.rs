@@ -1,9 +1,14 @@
 //! How `lab break` reaches a running `lab up`: a line over a socket in a folder that is the user's alone, and what is told
 //! comes back the same way.
 
-use std::{fs, os::unix::fs::DirBuilderExt, path::PathBuf, time::Duration};
+use std::{
+    env, fs, future, io,
+    os::unix::fs::{DirBuilderExt, MetadataExt as _},
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{UnixListener, UnixStream},
@@ -35,20 +40,61 @@ pub struct BreakRequest {
     stream: BufReader<UnixStream>,
 }
 
-fn path(port_b: u16) -> PathBuf {
-    let folder = format!("echo-lab-{}", rustix::process::getuid().as_raw());
-    std::env::temp_dir().join(folder).join(format!("{port_b}.sock"))
+/// Where the socket may lie, best first; `lab up` takes the first that it can use, `lab break` looks into each.
+///
+/// More than one, for a folder for temporary files may be read-only, missing, or longer than the 107 bytes (103 on macOS) that the
+/// system allows for the whole path of a socket.
+fn folders() -> Vec<PathBuf> {
+    let runtime = env::var_os("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for folder in [Some(env::temp_dir()), runtime, Some("/tmp".into())].into_iter().flatten() {
+        let own = folder.join(format!("echo-lab-{}", rustix::process::getuid().as_raw()));
+        if !folders.contains(&own) {
+            folders.push(own);
+        }
+    }
+    folders
+}
+
+fn socket_in(folder: &Path, port_b: u16) -> PathBuf {
+    folder.join(format!("{port_b}.sock"))
+}
+
+/// Others could listen, or ask, where the folder is not the user's alone.
+fn is_own(folder: &Path) -> bool {
+    let own = |folder: fs::Metadata| {
+        folder.is_dir() && folder.uid() == rustix::process::getuid().as_raw() && folder.mode() & 0o077 == 0
+    };
+    fs::symlink_metadata(folder).is_ok_and(own)
+}
+
+fn listen_in(folder: &Path, port_b: u16) -> io::Result<ControlSocket> {
+    match fs::DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ if !is_own(folder) => return Err(io::Error::other("it is not this user's alone")),
+        _ => {}
+    }
+    let path = socket_in(folder, port_b);
+    // The port is ours, so the pair that left the socket there is gone.
+    let _ = fs::remove_file(&path);
+    Ok(ControlSocket { listener: UnixListener::bind(&path)?, path })
 }
 
 impl ControlSocket {
-    /// Listens for the pair whose B has this port. Errors: the folder for temporary files cannot be written.
+    /// Listens for the pair whose B has this port. Errors: no folder can be used; one line that says why.
     pub fn open(port_b: u16) -> anyhow::Result<ControlSocket> {
-        let path = path(port_b);
-        let folder = path.parent().context("a path with a folder")?;
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        // The port is ours, so the pair that left the socket there is gone.
-        let _ = fs::remove_file(&path);
-        Ok(ControlSocket { listener: UnixListener::bind(&path)?, path })
+        Self::open_in(&folders(), port_b)
+    }
+
+    fn open_in(folders: &[PathBuf], port_b: u16) -> anyhow::Result<ControlSocket> {
+        let mut refusals = Vec::new();
+        for folder in folders {
+            match listen_in(folder, port_b) {
+                Ok(socket) => return Ok(socket),
+                Err(error) => refusals.push(format!("{}: {error}", folder.display())),
+            }
+        }
+        Err(anyhow!("no folder for its socket ({})", refusals.join("; ")))
     }
 
     /// The next `lab break`. Dropped meanwhile, it loses none.
@@ -58,6 +104,14 @@ impl ControlSocket {
                 return stream;
             }
         }
+    }
+}
+
+/// The next `lab break`; never one where there is no socket.
+pub async fn next_request(socket: Option<&ControlSocket>) -> UnixStream {
+    match socket {
+        Some(socket) => socket.next().await,
+        None => future::pending().await,
     }
 }
 
@@ -104,7 +158,7 @@ impl BreakRequest {
 ///
 /// Errors: the pair ended meanwhile.
 pub async fn ask(port_b: u16, slug: &str, hold: bool) -> anyhow::Result<Option<bool>> {
-    let Ok(mut stream) = UnixStream::connect(path(port_b)).await else {
+    let Some(mut stream) = connect(port_b).await else {
         return Ok(None);
     };
     stream.write_all(format!("{slug}{}\n", if hold { " hold" } else { "" }).as_bytes()).await?;
@@ -119,5 +173,40 @@ pub async fn ask(port_b: u16, slug: &str, hold: bool) -> anyhow::Result<Option<b
             UNMET => return Ok(Some(false)),
             line => print(line),
         }
+    }
+}
+
+async fn connect(port_b: u16) -> Option<UnixStream> {
+    for folder in folders().iter().filter(|folder| is_own(folder)) {
+        if let Ok(stream) = UnixStream::connect(socket_in(folder, port_b)).await {
+            return Some(stream);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn takes_the_first_folder_that_it_can_use_and_says_why_it_can_use_none() {
+        let mine = env::temp_dir().join(format!("lab-control-{}", std::process::id()));
+        let too_long = env::temp_dir().join("x".repeat(120));
+        let missing = mine.join("missing").join("folder");
+        let shared = env::temp_dir();
+        let unusable = [PathBuf::from("/dev/null/folder"), too_long.clone(), missing, shared];
+        let refusal = ControlSocket::open_in(&unusable, 1).err().unwrap().to_string();
+        assert!(refusal.starts_with("no folder for its socket (/dev/null/folder: Not a directory"), "{refusal}");
+        assert!(refusal.contains("SUN_LEN") && refusal.contains("not this user's alone"), "{refusal}");
+        assert_eq!(refusal.lines().count(), 1);
+
+        let one_can_be_used = [&unusable[..], std::slice::from_ref(&mine)].concat();
+        let socket = ControlSocket::open_in(&one_can_be_used, 1).unwrap();
+        assert_eq!(socket.path, mine.join("1.sock"));
+        drop(socket);
+        assert!(!mine.join("1.sock").exists());
+        fs::remove_dir(&mine).unwrap();
+        fs::remove_dir(&too_long).unwrap();
     }
 }

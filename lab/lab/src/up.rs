@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{
     child::Child,
-    control::{BreakRequest, ControlSocket},
+    control::{BreakRequest, ControlSocket, next_request},
     failures::{Kind, Scene, Stage, Times, table},
     print::print,
     program::Program,
@@ -64,14 +64,15 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
         started = starting => started.context("lab up takes --port-a and --port-b, and 0 for a free port")?,
         code = signals.next() => return Ok(ExitCode::from(code)),
     };
-    let socket = ControlSocket::open(stage.b().address().port())?;
-    say(&what_to_try(&mut stage));
+    // A convenience: the pair runs without it too.
+    let socket = ControlSocket::open(stage.b().address().port());
+    say(&what_to_try(&mut stage, socket.as_ref().err()));
     let logs = Logs::default();
     stage.on_start({
         let logs = logs.clone();
         move |name, child| logs.relay(name, child)
     });
-    watch(&mut stage, &socket, &mut signals).await;
+    watch(&mut stage, socket.ok().as_ref(), &mut signals).await;
     // B first: its calls may still need A.
     for (_, child) in stage.processes().into_iter().rev() {
         end(child, &mut signals).await?;
@@ -82,7 +83,7 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Until a signal comes. A child that ends by itself, or by your hand, is part of the play.
-async fn watch(stage: &mut Stage, socket: &ControlSocket, signals: &mut Signals) {
+async fn watch(stage: &mut Stage, socket: Option<&ControlSocket>, signals: &mut Signals) {
     let mut ended = Vec::new();
     loop {
         let stream = tokio::select! {
@@ -91,7 +92,7 @@ async fn watch(stage: &mut Stage, socket: &ControlSocket, signals: &mut Signals)
                 ended.push(name);
                 continue;
             }
-            stream = socket.next() => stream,
+            stream = next_request(socket) => stream,
             _ = signals.next() => return,
         };
         let Some(request) = BreakRequest::read(stream).await else { continue };
@@ -157,7 +158,7 @@ fn gone(stage: &mut Stage, name: &str, status: Option<ExitStatus>) -> String {
     format!("{name} is gone ({how}). To start it again, in another terminal: {again}")
 }
 
-fn what_to_try(stage: &mut Stage) -> String {
+fn what_to_try(stage: &mut Stage, unreachable: Option<&anyhow::Error>) -> String {
     let a = stage.a().url();
     let b = stage.b().url();
     let pid = stage.a().pid().unwrap_or_default();
@@ -181,6 +182,13 @@ fn what_to_try(stage: &mut Stage) -> String {
         format!("{name:2} {}   pid {}\n", child.url(), child.pid().unwrap_or_default())
     };
     let rows: String = processes.iter().map(row).collect();
+    let by_name = match unreachable {
+        Some(why) => format!("cargo lab break cannot reach this pair: {why}"),
+        None => format!(
+            "  cargo lab break{port} a-frozen   # the same and {} more, one command each: see cargo lab break --list",
+            table::FAILURES.len() - 1
+        ),
+    };
     let where_they_are = if default { String::new() } else { format!(" --service-a {a} --service-b {b}") };
     format!(
         "\
@@ -193,10 +201,9 @@ In another terminal, try:
   kill -STOP {pid}     # {frozen}
   kill -CONT {pid}     # it goes on, and so does B
   kill -9 {pid}        # {gone}
-  cargo lab break{port} a-frozen   # the same and {failures} more, one command each: see cargo lab break --list
+{by_name}
 Ctrl-C ends {all}.
-",
-        failures = table::FAILURES.len() - 1,
+"
     )
 }
 

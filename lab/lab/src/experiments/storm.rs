@@ -1,7 +1,8 @@
 //! A answers UNAVAILABLE to a share of its calls: how many attempts B makes of a call, and how many calls go well.
 
-use std::{fmt::Write as _, fs, path::PathBuf, time::Duration};
+use std::{fmt::Write as _, fs::File, io::Write as _, path::PathBuf, time::Duration};
 
+use anyhow::Context as _;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::load::{self, Loop};
@@ -21,6 +22,8 @@ struct Point {
 
 /// Makes `calls` calls for each share. True if attempts never were more than 1.10 × calls + 10.
 pub async fn run(program: &Program, calls: usize, plot: Option<&PathBuf>) -> anyhow::Result<bool> {
+    // Before the calls are made: it would be late to find out after them.
+    let plot = plot.map(File::create).transpose().context("cannot write --plot")?;
     print("A fails   attempts a call   calls that went well\n");
     let mut points = Vec::new();
     let mut within = true;
@@ -38,8 +41,8 @@ pub async fn run(program: &Program, calls: usize, plot: Option<&PathBuf>) -> any
         within &= attempts <= report.calls * 11 / 10 + 10 * windows;
         points.push(point);
     }
-    if let Some(path) = plot {
-        fs::write(path, svg(&points))?;
+    if let Some(mut file) = plot {
+        file.write_all(svg(&points).as_bytes()).context("cannot write --plot")?;
     }
     Ok(within)
 }

@@ -25,7 +25,11 @@ struct Ended(Child);
 
 impl Ended {
     fn start(arguments: &[&str]) -> (Ended, Lines<BufReader<ChildStdout>>) {
-        let mut child = lab(arguments).spawn().unwrap();
+        Self::spawn(lab(arguments))
+    }
+
+    fn spawn(mut command: Command) -> (Ended, Lines<BufReader<ChildStdout>>) {
+        let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         (Ended(child), lines)
     }
@@ -48,13 +52,24 @@ fn line_with(lines: &mut Lines<BufReader<ChildStdout>>, text: &str) -> String {
     lines.map(Result::unwrap).find(|line| line.contains(text)).unwrap_or_else(|| panic!("nothing said {text}"))
 }
 
+/// The same where temporary files have their place in `folder`, and there is no folder for the sockets of a session.
+fn lab_with_tmpdir(folder: &str, arguments: &[&str]) -> Command {
+    let mut lab = lab(arguments);
+    lab.env("TMPDIR", folder).env_remove("XDG_RUNTIME_DIR");
+    lab
+}
+
 /// A `lab up` on free ports: itself, the port of its B, and B's process id. What it prints is read away.
 fn up() -> (Ended, String, Pid) {
     up_with("1")
 }
 
 fn up_with(replicas: &str) -> (Ended, String, Pid) {
-    let (up, mut lines) = Ended::start(&["up", "--port-a", "0", "--port-b", "0", "--replicas", replicas]);
+    up_by(lab(&["up", "--port-a", "0", "--port-b", "0", "--replicas", replicas]))
+}
+
+fn up_by(command: Command) -> (Ended, String, Pid) {
+    let (up, mut lines) = Ended::spawn(command);
     let b = line_with(&mut lines, "B  http://");
     line_with(&mut lines, "Ctrl-C ends");
     std::thread::spawn(move || lines.for_each(drop));
@@ -146,4 +161,18 @@ fn breaks_one_replica_of_three_and_no_caller_notices_or_only_who_met_it() {
     assert_eq!(code, Some(0), "{told}");
     assert!(call_echo(&port).starts_with("HTTP/1.1 200 "));
     assert_eq!(up.interrupt(), Some(0));
+}
+
+#[test]
+fn reaches_a_pair_that_runs_where_temporary_files_have_no_usable_place() {
+    let long = std::env::temp_dir().join("x".repeat(150));
+    std::fs::create_dir_all(&long).unwrap();
+    for folder in [long.to_str().unwrap(), "/nowhere/at/all", "/dev/null", "/proc"] {
+        let (mut up, port, _) = up_by(lab_with_tmpdir(folder, &["up", "--port-a", "0", "--port-b", "0"]));
+        let told = lab_with_tmpdir(folder, &["break", "msg-missing", "--port-b", &port]).output().unwrap();
+        let told = String::from_utf8(told.stdout).unwrap();
+        assert!(told.contains(&format!(":{port}\n")), "{folder}: {told}");
+        assert_eq!(up.interrupt(), Some(0), "{folder}");
+    }
+    std::fs::remove_dir_all(&long).unwrap();
 }

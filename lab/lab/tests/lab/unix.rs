@@ -15,7 +15,8 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("echo-{name}-{}", std::process::id()));
+        // Not the folder for temporary files: its path may be longer than a socket's may be.
+        let folder = Path::new("/tmp").join(format!("echo-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         Folder(folder)
     }
