@@ -69,7 +69,7 @@ mod server {
     use crate::{
         address::Address,
         layers::{Behaviors, CorsOrigins, FaultConfig},
-        server::{Listen, ServerConfig, bind, inherited, instance_name},
+        server::{Listen, ServerConfig, bind_as_advised, inherited, instance_name},
     };
 
     /// The limits of a server, and who it says it is.
@@ -152,7 +152,7 @@ mod server {
             // Whoever hands a socket over says by that where the service listens.
             match inherited()? {
                 Some(handed_over) => Ok(handed_over),
-                None => bind(address, self.reuse_port),
+                None => bind_as_advised(address, self.reuse_port, "--listen "),
             }
         }
     }

@@ -96,7 +96,8 @@ impl Listen {
     pub(super) fn open(self) -> anyhow::Result<Listener> {
         const UNUSABLE: &str = "the listener cannot be used";
         match self.source {
-            Source::Address(address) => bind(address, false)?.open(),
+            // Where it was given as an address, there may be no flag to advise.
+            Source::Address(address) => bind_as_advised(address, false, "")?.open(),
             Source::Tokio(listener) => Ok(Listener::Tcp(listener)),
             Source::Std(listener) => {
                 listener.set_nonblocking(true).context(UNUSABLE)?;
@@ -111,23 +112,29 @@ impl Listen {
 /// without a gap.
 ///
 /// A file that a dead process has left is replaced; it is removed when the server stops listening; who may connect is for the umask
-/// and its folder to say. Errors: one sentence that says what to do, such as `port 8080 is taken; try --listen 127.0.0.1:0`.
+/// and its folder to say. Errors: one sentence that says what to do, such as `port 8080 is taken; try 127.0.0.1:0`.
 pub fn bind(address: Address, reuse_port: bool) -> anyhow::Result<Listen> {
+    bind_as_advised(address, reuse_port, "")
+}
+
+/// The same; `flag` stands before what the sentence advises, and is `--listen ` where a command line has it.
+pub(crate) fn bind_as_advised(address: Address, reuse_port: bool, flag: &str) -> anyhow::Result<Listen> {
     let address = match address {
         Address::Tcp(address) => address,
         Address::Unix(_) if reuse_port => {
-            bail!("a port can be shared, the file of {address} cannot: leave --reuse-port out")
+            let reuse_port = if flag.is_empty() { "reuse_port" } else { "--reuse-port" };
+            bail!("a port can be shared, the file of {address} cannot: leave {reuse_port} out")
         }
-        Address::Unix(path) => return Ok(Source::Unix(socket_file::bind(path)?).into()),
+        Address::Unix(path) => return Ok(Source::Unix(socket_file::bind(path, flag)?).into()),
     };
     let listener = listen_on(address, reuse_port).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => {
-            anyhow!("port {} is taken; try --listen {}", address.port(), SocketAddr::new(address.ip(), 0))
+            anyhow!("port {} is taken; try {flag}{}", address.port(), SocketAddr::new(address.ip(), 0))
         }
         io::ErrorKind::PermissionDenied => {
             anyhow!("port {} needs more rights than this process has; try one above 1023", address.port())
         }
-        _ => anyhow!("cannot listen on {address}: {error}; try --listen 127.0.0.1:0"),
+        _ => anyhow!("cannot listen on {address}: {error}; try {flag}127.0.0.1:0"),
     });
     Ok(listener?.into())
 }

@@ -53,6 +53,8 @@ use shared::Shared;
 pub use config::ServerConfig;
 pub use in_process::InProcess;
 pub use inherited::inherited;
+#[cfg(feature = "cli")]
+pub(crate) use listen::bind_as_advised;
 pub use listen::{Listen, bind};
 pub use services::Services;
 pub use worker::{Draining, Worker};

@@ -60,11 +60,12 @@ fn abstract_name(_: &SocketAddr) -> Option<PathBuf> {
     None
 }
 
-/// Listens at `path`, also where a dead process has left its file. Errors: one sentence that says what to do.
-pub(super) fn bind(path: PathBuf) -> anyhow::Result<SocketFile> {
+/// Listens at `path`, also where a dead process has left its file. Errors: one sentence that says what to do, with `flag` before what
+/// it advises.
+pub(super) fn bind(path: PathBuf, flag: &str) -> anyhow::Result<SocketFile> {
     match listen_at(&path) {
         Ok(listener) => Ok(SocketFile { listener, file: identity(&path), path }),
-        Err(error) => Err(refused(&path, &error)),
+        Err(error) => Err(refused(&path, &error, flag)),
     }
 }
 
@@ -105,19 +106,19 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
     fs::symlink_metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
-fn refused(path: &Path, error: &io::Error) -> anyhow::Error {
+fn refused(path: &Path, error: &io::Error, flag: &str) -> anyhow::Error {
     let shown = path.display();
     match error.kind() {
-        io::ErrorKind::AddrInUse if is_socket(path) => anyhow!("unix:{shown} is taken; try --listen with another path"),
+        io::ErrorKind::AddrInUse if is_socket(path) => anyhow!("unix:{shown} is taken; try {flag}with another path"),
         io::ErrorKind::AddrInUse => {
-            anyhow!("{shown} is there and no socket; remove it, or try --listen with another path")
+            anyhow!("{shown} is there and no socket; remove it, or try {flag}with another path")
         }
         io::ErrorKind::NotFound => {
-            anyhow!("the folder of unix:{shown} does not exist; create it, or try --listen with another path")
+            anyhow!("the folder of unix:{shown} does not exist; create it, or try {flag}with another path")
         }
         io::ErrorKind::PermissionDenied => {
-            anyhow!("this process may not create {shown}; try --listen with a path in a folder that it may write to")
+            anyhow!("this process may not create {shown}; try {flag}with a path in a folder that it may write to")
         }
-        _ => anyhow!("cannot listen on unix:{shown}: {error}; try --listen 127.0.0.1:0"),
+        _ => anyhow!("cannot listen on unix:{shown}: {error}; try {flag}127.0.0.1:0"),
     }
 }

@@ -63,12 +63,12 @@ async fn says_what_in_its_configuration_contradicts_itself() {
 }
 
 #[tokio::test]
-async fn says_that_its_port_is_taken() {
+async fn says_that_its_port_is_taken_and_names_no_flag_where_it_was_given_none() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap();
     let server = Server::new(identity(), DESCRIPTORS).config(ServerConfig::default());
     let error = server.serve(address, |_| Services::new(), std::future::pending()).await.unwrap_err().to_string();
-    assert_eq!(error, format!("port {} is taken; try --listen 127.0.0.1:0", address.port()));
+    assert_eq!(error, format!("port {} is taken; try 127.0.0.1:0", address.port()));
 }
 
 #[tokio::test]
