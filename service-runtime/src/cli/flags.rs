@@ -15,7 +15,7 @@ pub struct LogFlags {
     #[arg(long = "log", value_name = "FILTER", value_parser = filter)]
     filter: Option<String>,
 
-    /// One line a call, for people (text) or for programs (json)
+    /// One line a call: for people (text), the same cut after service, endpoint, status, error and latency (lab), or for programs (json)
     #[arg(long = "log-format", value_name = "FORMAT", default_value = "text", hide_short_help = true)]
     format: Format,
 }
@@ -24,6 +24,8 @@ pub struct LogFlags {
 enum Format {
     /// `time LEVEL key=value …`
     Text,
+    /// The same, where a call's line ends with its latency.
+    Lab,
     /// One JSON object a line.
     Json,
 }
@@ -54,6 +56,7 @@ impl From<LogFlags> for LogConfig {
     fn from(flags: LogFlags) -> Self {
         let format = match flags.format {
             Format::Text => LogFormat::Text,
+            Format::Lab => LogFormat::Lab,
             Format::Json => LogFormat::Json,
         };
         LogConfig { filter: flags.filter, format }

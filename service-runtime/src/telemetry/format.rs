@@ -27,8 +27,9 @@ impl<S: Subscriber> Layer<S> for Lines {
         let time = humantime::format_rfc3339_millis(SystemTime::now());
         let level = event.metadata().level();
         self.writer.write(match self.format {
-            LogFormat::Text => {
-                let mut text = Text::new(time, level);
+            LogFormat::Text | LogFormat::Lab => {
+                let last = (self.format == LogFormat::Lab).then_some(LAST_OF_THE_LAB);
+                let mut text = Text::new(time, level, last);
                 text.put("service", &self.service);
                 event.record(&mut text);
                 text.line()
@@ -43,40 +44,54 @@ impl<S: Subscriber> Layer<S> for Lines {
     }
 }
 
+/// The last of the fields that the lab asks for; a call's own follow it. Other events have no field of that name, and stay whole.
+const LAST_OF_THE_LAB: &str = "latency_ms";
+
 /// A line of `key=value`, written as the fields come: this is on the way of every call.
-struct Text(String);
+struct Text {
+    line: String,
+    /// The key that ends the line, if one does.
+    last: Option<&'static str>,
+    is_over: bool,
+}
 
 impl Text {
-    fn new(time: impl fmt::Display, level: &Level) -> Self {
+    fn new(time: impl fmt::Display, level: &Level, last: Option<&'static str>) -> Self {
         // Long enough for a call's line, which then needs no second place.
         let mut line = String::with_capacity(384);
         let _ = write!(line, "{time} {level}");
-        Text(line)
+        Text { line, last, is_over: false }
     }
 
-    fn key(&mut self, key: &str) {
-        self.0.push(' ');
-        self.0.push_str(key);
-        self.0.push('=');
+    /// Whether the field is wanted; then its key is written.
+    fn key(&mut self, key: &str) -> bool {
+        if self.is_over {
+            return false;
+        }
+        self.is_over = self.last == Some(key);
+        self.line.push(' ');
+        self.line.push_str(key);
+        self.line.push('=');
+        true
     }
 
     fn put(&mut self, key: &str, text: &str) {
-        self.key(key);
-        if needs_quotes(text) {
-            let _ = write!(self.0, "{text:?}");
-        } else {
-            self.0.push_str(text);
+        match self.key(key) {
+            true if needs_quotes(text) => drop(write!(self.line, "{text:?}")),
+            true => self.line.push_str(text),
+            false => {}
         }
     }
 
     fn put_plain(&mut self, key: &str, value: impl fmt::Display) {
-        self.key(key);
-        let _ = write!(self.0, "{value}");
+        if self.key(key) {
+            let _ = write!(self.line, "{value}");
+        }
     }
 
     fn line(mut self) -> String {
-        self.0.push('\n');
-        self.0
+        self.line.push('\n');
+        self.line
     }
 }
 
@@ -149,7 +164,7 @@ mod tests {
 
     #[test]
     fn quotes_only_what_could_be_misread_and_stays_on_one_line() {
-        let mut line = Text::new("2026-02-04T21:20:40.123Z", &Level::INFO);
+        let mut line = Text::new("2026-02-04T21:20:40.123Z", &Level::INFO, None);
         line.put("service", "A");
         line.put("error", "Service A is unavailable: cannot connect");
         line.put_plain("latency_ms", 1);
@@ -159,6 +174,21 @@ mod tests {
             "2026-02-04T21:20:40.123Z INFO service=A error=\"Service A is unavailable: cannot connect\" \
              latency_ms=1 peer=\"two\\nlines and a \\\"quote\\\"\"\n"
         );
+    }
+
+    #[test]
+    fn ends_with_the_labs_last_field_and_leaves_other_lines_whole() {
+        let mut call = Text::new("2026-02-04T21:20:40.123Z", &Level::INFO, Some(LAST_OF_THE_LAB));
+        call.put("endpoint", "/echo");
+        call.put("error", "latency_ms=1");
+        call.put_plain("latency_ms", 2);
+        call.put("code", "OK");
+        call.put_plain("http", 200);
+        assert_eq!(call.line(), "2026-02-04T21:20:40.123Z INFO endpoint=/echo error=\"latency_ms=1\" latency_ms=2\n");
+        let mut other = Text::new("2026-02-04T21:20:40.123Z", &Level::INFO, Some(LAST_OF_THE_LAB));
+        other.put("peer", "service-a");
+        other.put("state", "ready");
+        assert_eq!(other.line(), "2026-02-04T21:20:40.123Z INFO peer=service-a state=ready\n");
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub enum LogFormat {
     /// `time LEVEL key=value …`
     #[default]
     Text,
+    /// The same, where a call's line ends with its latency: `service`, `endpoint`, `status`, `error` where it failed, `latency_ms`.
+    Lab,
     /// One JSON object a line.
     Json,
 }

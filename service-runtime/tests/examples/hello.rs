@@ -84,6 +84,23 @@ fn says_where_it_listens_whatever_the_filter() {
 }
 
 #[test]
+fn logs_the_labs_five_fields_alone_if_asked_to_and_all_of_what_is_no_call() {
+    let hello = start(&["--log-format", "lab"]);
+    assert!(hello.get("/hello").starts_with("HTTP/1.1 200"));
+    assert!(hello.get("/hello?name=panic").starts_with("HTTP/1.1 500"));
+    hello.terminate();
+    let (_, log) = hello.ended();
+    let after_the_level = |line: &str| line.splitn(3, ' ').nth(2).unwrap_or_default().to_owned();
+    let calls: Vec<String> = log.lines().filter(|line| line.contains("endpoint=")).map(after_the_level).collect();
+    let [fine, failed] = &calls[..] else { panic!("not two calls: {log}") };
+    assert!(fine.starts_with("service=hello endpoint=/hello status=ok latency_ms="), "{fine}");
+    assert_eq!(fine.split(' ').count(), 4, "{fine}");
+    assert!(failed.starts_with("service=hello endpoint=/hello status=error error="), "{failed}");
+    assert!(failed.rsplit(' ').next().unwrap().starts_with("latency_ms="), "{failed}");
+    assert!(log.contains("state=drained calls_cut=0"), "{log}");
+}
+
+#[test]
 fn logs_json_that_can_be_read_back() {
     let hello = start(&["--log-format", "json"]);
     hello.get("/hello");
