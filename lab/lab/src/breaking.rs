@@ -24,7 +24,7 @@ pub struct Args {
     hold: bool,
 
     /// The port of the B whose pair it is; where no `lab up` runs it, a pair of its own is started
-    #[arg(long, value_name = "PORT", default_value = "8081")]
+    #[arg(long, value_name = "PORT", default_value = "8081", value_parser = up::port)]
     port_b: u16,
 
     /// How many As a pair of its own has; the first is broken

@@ -220,14 +220,45 @@ async fn find<T>(log: &mut Receiver<String>, find: impl Fn(&str) -> Option<T>) -
 
 /// Waits, for a bounded time, for a line that has `text` in it, such as `state=draining`.
 pub async fn line_with(log: &mut Receiver<String>, text: &str) -> anyhow::Result<String> {
-    let line = find(log, |line| line.contains(text).then(|| line.to_owned()));
+    let line = find(log, |line| says(line, text).then(|| line.to_owned()));
     match timeout(START, line).await {
         Ok(Some(line)) => Ok(line),
         _ => bail!("the log never said {text}"),
     }
 }
 
-/// The word after `key` in a log line.
+/// Whether every `key=value` of `text` stands in a log line, of either format.
+fn says(line: &str, text: &str) -> bool {
+    let in_json = |(key, value): (&str, &str)| {
+        line.contains(&format!("\"{key}\":\"{value}\"")) || line.contains(&format!("\"{key}\":{value}"))
+    };
+    line.contains(text) || text.split(' ').all(|word| word.split_once('=').is_some_and(in_json))
+}
+
+/// The word after `key` in a log line, such as `code=` or `listening=http://`; of either format.
 pub fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
-    line.split_once(key)?.1.split_whitespace().next()
+    if let Some((_, rest)) = line.split_once(key) {
+        return rest.split_whitespace().next();
+    }
+    let (name, start) = key.split_once('=')?;
+    let (_, rest) = line.split_once(&format!("\"{name}\":"))?;
+    rest.trim_start_matches('"').strip_prefix(start)?.split(['"', ',', '}']).next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_line_of_either_format() {
+        let text =
+            "2026-02-04T21:20:40.123Z INFO service=A listening=http://127.0.0.1:8080 state=draining in_flight=12";
+        let json = r#"{"service":"A","listening":"http://127.0.0.1:8080","state":"draining","in_flight":12}"#;
+        for line in [text, json] {
+            assert_eq!(value(line, "listening=http://"), Some("127.0.0.1:8080"));
+            assert_eq!(value(line, "in_flight="), Some("12"));
+            assert_eq!(value(line, "code="), None);
+            assert!(says(line, "state=draining in_flight=12") && !says(line, "state=drained"), "{line}");
+        }
+    }
 }

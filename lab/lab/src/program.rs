@@ -26,6 +26,7 @@ pub struct Program {
     own_environment: bool,
     own_executables: bool,
     variables: Vec<(String, String)>,
+    log_format: Option<&'static str>,
 }
 
 impl Program {
@@ -36,7 +37,13 @@ impl Program {
 
     /// The program in that file; for tests, whose own executable is another one.
     pub fn at(executable: impl Into<PathBuf>) -> Self {
-        Program { executable: executable.into(), own_environment: false, own_executables: false, variables: Vec::new() }
+        Program {
+            executable: executable.into(),
+            own_environment: false,
+            own_executables: false,
+            variables: Vec::new(),
+            log_format: None,
+        }
     }
 
     /// The same, started without the flags that the environment may hold.
@@ -56,11 +63,19 @@ impl Program {
         Program { own_executables: true, ..self }
     }
 
+    /// The same, where the services log in that format, whatever the environment says.
+    pub fn with_log_format(self, format: &'static str) -> Self {
+        Program { log_format: Some(format), ..self }
+    }
+
     /// The command that starts the program as `role`, tied to this process, its standard output a pipe.
     pub fn command(&self, role: &str) -> Command {
         let (executable, words) = self.words(role);
         let mut command = Command::new(executable);
         command.args(words);
+        if let (Some(format), "service-a" | "service-b") = (self.log_format, role) {
+            command.args(["--log-format", format]);
+        }
         self.prepare(&mut command);
         if role == STOCK_TONIC {
             // It panics in one of the rows, and says so at length.

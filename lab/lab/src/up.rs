@@ -2,12 +2,14 @@
 
 use std::{
     cell::RefCell,
+    io::ErrorKind,
+    net::{Ipv4Addr, TcpListener},
     process::{ExitCode, ExitStatus},
     rc::Rc,
     time::Duration,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use futures_util::future::join_all;
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
@@ -18,7 +20,7 @@ use tokio::{
 use crate::{
     child::Child,
     control::{BreakRequest, ControlSocket, next_request},
-    failures::{Kind, Scene, Stage, Times, table},
+    failures::{Kind, Scene, Stage, Times, ports_after, table},
     print::print,
     program::Program,
     signals::Signals,
@@ -41,9 +43,14 @@ pub struct Args {
     /// The port of B; 0 takes a free one
     #[arg(long, value_name = "PORT", default_value = "8081", value_parser = port)]
     port_b: u16,
+
+    /// A call's line of the services' logs: the lab's five fields (lab), all there are (text), or those as an object (json)
+    #[arg(long, value_name = "FORMAT", default_value = "lab", value_parser = ["lab", "text", "json"])]
+    log_format: String,
 }
 
-fn port(text: &str) -> Result<u16, String> {
+/// A port's number, for clap.
+pub(crate) fn port(text: &str) -> Result<u16, String> {
     text.parse().map_err(|_| "expected a port from 0 to 65535".into())
 }
 
@@ -59,7 +66,14 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new()?;
     let ports = [args.port_a, args.port_b];
     let others = args.replicas - 1;
-    let starting = Stage::set_beside(others, Program::this()?, Kind::Ours, Times::DEFAULT, Scene::Well, ports);
+    if let Some(sentence) = collision(ports) {
+        eprintln!("error: {sentence}");
+        return Ok(ExitCode::from(2));
+    }
+    // Before a service finds out, which would advise a flag of its own.
+    are_free(ports, others)?;
+    let program = Program::this()?.with_log_format(log_format(&args.log_format));
+    let starting = Stage::set_beside(others, program, Kind::Ours, Times::DEFAULT, Scene::Well, ports);
     let mut stage = tokio::select! {
         started = starting => started.context("lab up takes --port-a and --port-b, and 0 for a free port")?,
         code = signals.next() => return Ok(ExitCode::from(code)),
@@ -80,6 +94,30 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     drop(stage);
     logs.end().await;
     Ok(ExitCode::SUCCESS)
+}
+
+fn log_format(name: &str) -> &'static str {
+    match name {
+        "text" => "text",
+        "json" => "json",
+        _ => "lab",
+    }
+}
+
+fn collision([a, b]: [u16; 2]) -> Option<String> {
+    (a == b && a != 0)
+        .then(|| format!("A and B cannot both have port {a}; expected another one for --port-a or --port-b"))
+}
+
+/// Errors: one is taken; one sentence that names the flag which helps.
+fn are_free([a, b]: [u16; 2], others: usize) -> anyhow::Result<()> {
+    let of_a = [a].into_iter().chain(ports_after(a, b, others)).map(|port| ("--port-a", port));
+    for (flag, port) in of_a.chain([("--port-b", b)]) {
+        let taken =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err_and(|error| error.kind() == ErrorKind::AddrInUse);
+        ensure!(!taken, "port {port} is taken; try {flag} 0, which takes a free one");
+    }
+    Ok(())
 }
 
 /// Until a signal comes. A child that ends by itself, or by your hand, is part of the play.

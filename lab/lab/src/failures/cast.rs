@@ -93,7 +93,8 @@ pub(super) async fn start_others(program: &Program, [first, b]: [u16; 2], count:
     Ok(others)
 }
 
-fn ports_after(first: u16, b: u16, count: usize) -> Vec<u16> {
+/// The ports of the other replicas of A, where A has the first: those after it, but for B's.
+pub fn ports_after(first: u16, b: u16, count: usize) -> Vec<u16> {
     match first {
         0 => iter::repeat_n(0, count).collect(),
         _ => (first..=u16::MAX).skip(1).filter(|port| *port != b).take(count).collect(),

@@ -14,7 +14,7 @@ mod stage;
 pub mod show;
 pub mod table;
 
-pub use cast::{Kind, Seat};
+pub use cast::{Kind, Seat, ports_after};
 pub use failure::{Bound, Expected, Failure, Times};
 pub use outcome::{CallOutcome, Face, Question};
 pub use scene::Scene;

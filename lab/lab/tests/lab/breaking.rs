@@ -123,6 +123,19 @@ fn breaks_the_pair_that_runs_in_every_way_and_leaves_it_well() {
 }
 
 #[test]
+fn sees_in_a_log_of_any_format_what_happens_to_the_pair_that_runs() {
+    for format in ["lab", "text", "json"] {
+        let flags = ["up", "--port-a", "0", "--port-b", "0", "--log-format", format];
+        let (mut up, port, _) = up_by(lab(&flags));
+        for slug in ["caller-leaves", "a-down", "b-drains"] {
+            let (told, code) = ran(&["break", slug, "--port-b", &port]);
+            assert!(code == Some(0) && told.contains(&format!(":{port}\n")), "{format}, {slug}: {told}");
+        }
+        assert_eq!(up.interrupt(), Some(0));
+    }
+}
+
+#[test]
 fn leaves_it_broken_until_ctrl_c_if_asked_to() {
     let (_up, port, _) = up();
     let (mut held, mut lines) = Ended::start(&["break", "a-proxy-503", "--hold", "--port-b", &port]);

@@ -25,9 +25,17 @@ struct Service {
 
 impl Up {
     fn start() -> Up {
+        Up::start_with(&[])
+    }
+
+    fn start_with(flags: &[&str]) -> Up {
         let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
-        let mut lab =
-            lab.args(["up", "--port-a", "0", "--port-b", "0"]).stdout(Stdio::piped()).spawn().expect("the lab starts");
+        let mut lab = lab
+            .args(["up", "--port-a", "0", "--port-b", "0"])
+            .args(flags)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the lab starts");
         let mut output = BufReader::new(lab.stdout.take().expect("a pipe"));
         let (a, b) = (service(&mut output), service(&mut output));
         Up { lab, output, a, b }
@@ -182,10 +190,78 @@ fn runs_three_replicas_of_a_and_tells_them_apart() {
 fn says_that_a_port_is_taken() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    for flags in [["--port-a", &port, "--port-b", "0"], ["--port-a", "0", "--port-b", &port]] {
+    for (flag, other) in [("--port-a", "--port-b"), ("--port-b", "--port-a")] {
+        let flags = [flag, &port, other, "0"];
         let up = Command::new(env!("CARGO_BIN_EXE_lab")).arg("up").args(flags).output().unwrap();
         let said = String::from_utf8_lossy(&up.stderr);
-        assert!(said.starts_with(&format!("error: port {port} is taken")), "{said}");
+        assert_eq!(said, format!("error: port {port} is taken; try {flag} 0, which takes a free one\n"));
         assert_eq!(up.status.code(), Some(1));
     }
+}
+
+#[test]
+fn says_that_a_port_of_another_replica_is_taken() {
+    // Of two neighbours that were free a moment ago the second is kept.
+    let (first, taken) = loop {
+        let first = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        if let Some(Ok(taken)) = first.checked_add(1).map(|next| TcpListener::bind(("127.0.0.1", next))) {
+            break (first, taken);
+        }
+    };
+    let flags = ["up", "--port-a", &first.to_string(), "--port-b", "0", "--replicas", "2"];
+    let up = Command::new(env!("CARGO_BIN_EXE_lab")).args(flags).output().unwrap();
+    let said = String::from_utf8_lossy(&up.stderr);
+    let port = taken.local_addr().unwrap().port();
+    assert_eq!(said, format!("error: port {port} is taken; try --port-a 0, which takes a free one\n"));
+    assert_eq!(up.status.code(), Some(1));
+}
+
+#[test]
+fn says_in_one_sentence_what_is_wrong() {
+    for (flags, sentence) in [
+        (&["--port-a", "9000", "--port-b", "9000"][..], "A and B cannot both have port 9000; expected another one for"),
+        (&["--port-a", "x"], "expected a port from 0 to 65535"),
+        (&["--log-format", "xml"], "[possible values: lab, text, json]"),
+        (&["--replicas", "0"], "expected a number from 1 to 100"),
+    ] {
+        let up = Command::new(env!("CARGO_BIN_EXE_lab")).arg("up").args(flags).output().unwrap();
+        let said = String::from_utf8_lossy(&up.stderr);
+        assert!(said.contains(sentence) && said.lines().count() == 1, "{said}");
+        assert_eq!(up.status.code(), Some(2), "{said}");
+    }
+}
+
+/// What `lab up` shows of one call that B answers, with these flags.
+fn shown_of_a_call(flags: &[&str]) -> [String; 2] {
+    let mut up = Up::start_with(flags);
+    let mut stream = TcpStream::connect(up.b.address).unwrap();
+    stream.write_all(b"GET /call-echo?msg=hello HTTP/1.1\r\nhost: b\r\nconnection: close\r\n\r\n").unwrap();
+    stream.read_to_string(&mut String::new()).unwrap();
+    let lines = (&mut up.output).lines().map(Result::unwrap);
+    let mut calls: Vec<String> = lines.filter(|line| line.contains("endpoint")).take(2).collect();
+    calls.sort();
+    up.signal(Signal::INT);
+    assert_eq!(up.rest().1, Some(0));
+    calls.try_into().unwrap()
+}
+
+fn without_digits(text: &str) -> String {
+    text.chars().filter(|c| !c.is_ascii_digit()).collect()
+}
+
+#[test]
+fn shows_the_labs_five_fields_of_a_call_and_more_if_asked_to() {
+    let [a, b] = shown_of_a_call(&[]);
+    let readme = include_str!("../../../../README.md");
+    assert!(without_digits(readme).contains(&without_digits(&format!("```up\n{a}\n{b}\n"))), "{a}\n{b}");
+    for (line, start) in [(a, "A | "), (b, "B | ")] {
+        let words: Vec<&str> = line.strip_prefix(start).unwrap().split(' ').collect();
+        let [_, "INFO", service, endpoint, "status=ok", latency] = words[..] else { panic!("not the five: {line}") };
+        assert!(service.starts_with("service=") && endpoint.starts_with("endpoint=/"), "{line}");
+        assert!(latency.starts_with("latency_ms=") && line.len() <= 120, "{line}");
+    }
+    let [a, _] = shown_of_a_call(&["--log-format", "text"]);
+    assert!(a.contains(" code=OK http=200 "), "{a}");
+    let [a, _] = shown_of_a_call(&["--log-format", "json"]);
+    assert!(a.starts_with("A | {\"time\":") && a.contains("\"code\":\"OK\""), "{a}");
 }
