@@ -14,7 +14,8 @@
 //! - [`experiments`]: many calls, one question, figures
 //! - [`usage`]: what a process takes of its machine
 //! - [`peer`]: one hostile peer, for your own client
-//! - [`mod@print`], [`markdown`], [`listing`]: standard output, tables on it, and what `--list` shows; [`signals`]: Ctrl-C
+//! - [`mod@print`], [`markdown`], [`listing`]: standard output, tables on it, and what `--list` shows; [`progress`]: standard error
+//! - [`signals`]: Ctrl-C
 
 // These panic, or say nothing, where the output cannot be written: `print` and `service_runtime::output` say it.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -36,6 +37,7 @@ pub mod pair;
 pub mod peer;
 pub mod print;
 pub mod program;
+pub mod progress;
 pub mod raw;
 pub mod side_by_side;
 pub mod signals;

@@ -5,6 +5,7 @@
 //! - [`CallOutcome`]: what a caller got, on either face; [`show`]: all of it, told
 
 mod cast;
+mod documents;
 mod failure;
 mod outcome;
 mod play;
