@@ -29,11 +29,15 @@
 //! - [`serve`]: one connection, over any byte stream; `session` is what happens on it, without the bytes, and `stream` one call
 //! - [`Role`]: what the connections of one peer share: the behavior, the counts, the events
 //! - [`client`]: the other half, with a map of its own
+//! - `cli`: the command line, a feature; [`listing`]: what `--list` shows
 //! - both: [`frame`], frames and header blocks as bytes; `hpack` and `huffman`, header blocks read; `row` and `name`, rows of a table,
 //!   found by names with a number in them
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod client;
 pub mod frame;
+pub mod listing;
 
 mod hpack;
 mod huffman;

@@ -13,9 +13,8 @@
 //! - [`attacks`]: every attack and bad request, done to A, to B and to a stock tonic B
 //! - [`experiments`]: many calls, one question, figures
 //! - [`usage`]: what a process takes of its machine
-//! - [`peer`]: one hostile peer, for your own client
-//! - [`mod@print`], [`markdown`], [`listing`]: standard output, tables on it, and what `--list` shows; [`progress`]: standard error
-//! - [`signals`]: Ctrl-C
+//! - [`mod@print`], [`markdown`]: standard output, and tables on it; [`progress`]: standard error
+//! - [`signals`] takes Ctrl-C
 
 // These panic, or say nothing, where the output cannot be written: `print` and `service_runtime::output` say it.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -31,10 +30,8 @@ pub mod experiments;
 pub mod failures;
 pub mod grpc;
 pub mod http;
-pub mod listing;
 pub mod markdown;
 pub mod pair;
-pub mod peer;
 pub mod print;
 pub mod program;
 pub mod progress;

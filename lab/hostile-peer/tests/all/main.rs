@@ -4,6 +4,8 @@
 mod answers;
 mod attacks;
 mod calls;
+#[cfg(feature = "cli")]
+mod command;
 mod connections;
 mod peer;
 mod support;

@@ -3,7 +3,11 @@
 use std::{fmt::Write as _, net::SocketAddr, process::ExitCode};
 
 use futures_util::future::join_all;
-use hostile_peer::client::{Reaction, Target, groups};
+use hostile_peer::{
+    cli::loopback,
+    client::{Reaction, Target, groups},
+    listing,
+};
 use service_runtime::output::complain;
 
 use super::{
@@ -13,7 +17,7 @@ use super::{
     servers::{Servers, whose},
     table,
 };
-use crate::{listing, markdown::line, peer::loopback, print::print, program::Program, signals::Signals};
+use crate::{markdown::line, print::print, program::Program, signals::Signals};
 
 /// What to do, and to whom.
 #[derive(Debug, clap::Args)]

@@ -178,7 +178,7 @@ pub fn find(name: &str) -> Result<&'static Case, String> {
     }
     Err(match name.parse::<hostile_peer::client::Attack>() {
         Ok(_) => format!("'{name}' has another number than the table; lab attack --list shows them all"),
-        Err(unknown) => crate::listing::where_to_look(&unknown, "lab attack --list"),
+        Err(unknown) => hostile_peer::listing::where_to_look(&unknown, "lab attack --list"),
     })
 }
 

@@ -60,7 +60,6 @@ impl Failure {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::*;
     use crate::failures::table::{FAILURES, find};
 
     #[test]

@@ -70,7 +70,8 @@ fn says_in_one_sentence_what_is_wrong() {
     }
 
     let (said, code) = refusal(&["stall", "--listen", "0.0.0.0:9000"]);
-    assert!(said.ends_with("expected a loopback address such as 127.0.0.1:9000: it is a test tool"), "{said}");
+    let wanted = "expected a loopback address such as 127.0.0.1:9000, or --expose: it is a test tool";
+    assert_eq!(said, format!("error: others could reach 0.0.0.0:9000; {wanted}"));
     assert_eq!(code, Some(2));
 
     let (said, code) = refusal(&["stall", "--list"]);

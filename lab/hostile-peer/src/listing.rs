@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use hostile_peer::{Group, Unknown};
+use crate::{Group, Unknown};
 
 /// The names in groups, each with its sentence behind it, from column `width` on.
 pub fn text(groups: impl Iterator<Item = Group>, width: usize) -> String {
