@@ -17,30 +17,35 @@ pub struct Progress {
 const CLEAR: &str = "\r\x1b[K";
 
 impl Progress {
-    /// For so many things, which take about that long together.
+    /// For so many things, which take about that long together; each counts for as much as any other, but where `next_takes` says it.
     pub fn new(total: usize, about: Duration) -> Self {
         Progress { total, begun: 0, left: about, on_terminal: io::stderr().is_terminal() }
     }
 
-    /// The next one begins; it takes about `takes`.
-    pub fn next(&mut self, name: &str, takes: Duration) {
+    /// The next one begins.
+    pub fn next(&mut self, name: &str) {
+        let things = u32::try_from(self.total.saturating_sub(self.begun)).unwrap_or(u32::MAX).max(1);
+        self.next_takes(name, self.left / things);
+    }
+
+    /// The next one begins, and takes about that long.
+    pub fn next_takes(&mut self, name: &str, takes: Duration) {
         self.begun += 1;
         let line = format!("{} of {}, about {} left: {name}", self.begun, self.total, seconds(self.left));
         self.left = self.left.saturating_sub(takes);
-        self.write(&if self.on_terminal { format!("{CLEAR}{line}") } else { format!("{line}\n") });
+        write(&if self.on_terminal { format!("{CLEAR}{line}") } else { format!("{line}\n") });
     }
 
     /// Makes room for a line of the table.
     pub fn clear(&self) {
         if self.on_terminal {
-            self.write(CLEAR);
+            write(CLEAR);
         }
     }
+}
 
-    #[expect(clippy::unused_self, reason = "it is a word of a progress, not of anything")]
-    fn write(&self, text: &str) {
-        let _ = io::stderr().write_all(text.as_bytes());
-    }
+fn write(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// `70 s`: to the second, and never none.

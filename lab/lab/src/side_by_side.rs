@@ -53,7 +53,7 @@ async fn compare(args: &Args) -> anyhow::Result<bool> {
     let mut progress = Progress::new(chosen.len(), about);
     let (mut ours, mut stock) = (Tally::default(), Tally::default());
     for failure in &chosen {
-        progress.next(failure.slug, takes(failure));
+        progress.next_takes(failure.slug, takes(failure));
         let rows = [
             ("ours", ask_ours(&program, failure).await, &mut ours),
             ("stock", ask_stock(&program, failure).await, &mut stock),

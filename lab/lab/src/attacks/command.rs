@@ -1,6 +1,6 @@
 //! `lab attack`: does to a server what no client should, and tells what it did.
 
-use std::{fmt::Write as _, net::SocketAddr, process::ExitCode};
+use std::{fmt::Write as _, net::SocketAddr, process::ExitCode, time::Duration};
 
 use futures_util::future::join_all;
 use hostile_peer::{
@@ -17,7 +17,7 @@ use super::{
     servers::{Servers, whose},
     table,
 };
-use crate::{markdown::line, print::print, program::Program, signals::Signals};
+use crate::{markdown::line, print::print, program::Program, progress::Progress, signals::Signals};
 
 /// What to do, and to whom.
 #[derive(Debug, clap::Args)]
@@ -96,7 +96,7 @@ async fn attack(args: &Args) -> anyhow::Result<bool> {
             // How many connections that server lets in, it alone knows.
             let cases = args.cases(|case| !case.is_about_connections());
             let target = whose(address).await?;
-            let mut table = Table::begin(&[SEEN]);
+            let mut table = Table::begin(&[SEEN], cases.len(), waits(&cases));
             table.attacks(&cases, |_| vec![target.clone()]).await?;
             Ok(table.end())
         }
@@ -104,12 +104,17 @@ async fn attack(args: &Args) -> anyhow::Result<bool> {
             let program = Program::this()?.with_defaults();
             let servers = Servers::start(&program).await?;
             let targets = |case: &Case| servers.ours(case).into_iter().chain([servers.stock()]).collect();
-            let mut table = Table::begin(&[A, B, STOCK]);
-            table.attacks(&args.cases(|_| true), targets).await?;
-            table.drains(&args.drains(), &program).await?;
+            let (cases, drains) = (args.cases(|_| true), args.drains());
+            let mut table = Table::begin(&[A, B, STOCK], cases.len() + drains.len(), waits(&cases));
+            table.attacks(&cases, targets).await?;
+            table.drains(&drains, &program).await?;
             Ok(table.end())
         }
     }
+}
+
+fn waits(cases: &[&Case]) -> bool {
+    cases.iter().any(|case| case.waits())
 }
 
 /// What is printed, line by line.
@@ -117,14 +122,23 @@ struct Table {
     columns: &'static [Column],
     /// What was not as expected, of each column.
     unmet: Vec<Vec<&'static str>>,
+    progress: Progress,
 }
 
+/// What a peer is given to finish what it has begun.
+const LONGEST_STALL: Duration = Duration::from_secs(10);
+/// Everything, done to three servers; most of it is waiting, side by side.
+const EVERYTHING: Duration = Duration::from_secs(40);
+
 impl Table {
-    fn begin(columns: &'static [Column]) -> Self {
-        let titles = ["attack", "expected"].into_iter().chain(columns.iter().map(|column| column.title));
-        print(&line(titles, &WIDTHS));
-        print(&line([":--"; 5].into_iter().take(2 + columns.len()), &WIDTHS));
-        Table { columns, unmet: vec![Vec::new(); columns.len()] }
+    /// For so many lines, which take a little each, and as long as the longest wait together.
+    fn begin(columns: &'static [Column], lines: usize, waits: bool) -> Self {
+        let everything = u32::try_from(table::CASES.len() + DRAINS.len()).unwrap_or(u32::MAX);
+        let share = EVERYTHING / everything * u32::try_from(lines).unwrap_or(u32::MAX);
+        let about = if waits { share.max(LONGEST_STALL) } else { share };
+        print(&line(["attack", "server", "what it did"], &WIDTHS));
+        print(&line([":--"; 3], &WIDTHS));
+        Table { columns, unmet: vec![Vec::new(); columns.len()], progress: Progress::new(lines, about) }
     }
 
     /// Attacks every target, and prints a line each.
@@ -137,6 +151,7 @@ impl Table {
         };
         let begun: Vec<_> = cases.iter().map(begin).collect();
         for (case, begun) in cases.iter().zip(begun) {
+            self.progress.next(case.name);
             let seen = match begun {
                 Some(begun) => begun.await?,
                 None => attack_all(case, &targets(case)).await,
@@ -151,6 +166,7 @@ impl Table {
     async fn drains(&mut self, drains: &[&'static Drain], program: &Program) -> anyhow::Result<()> {
         let all = join_all(drains.iter().map(|drain| drain.run(program))).await;
         for (drain, seen) in drains.iter().zip(all) {
+            self.progress.next(drain.name);
             self.line(
                 drain.name,
                 &drain.to_string(),
@@ -161,11 +177,12 @@ impl Table {
     }
 
     fn line(&mut self, name: &'static str, expected: &str, cells: Vec<(char, String)>) {
-        for ((mark, _), unmet) in cells.iter().zip(&mut self.unmet) {
-            unmet.extend((*mark == '✗').then_some(name));
+        self.progress.clear();
+        print(&line([name, "expected", &format!("  {expected}")], &WIDTHS));
+        for (((mark, cell), column), unmet) in cells.into_iter().zip(self.columns).zip(&mut self.unmet) {
+            unmet.extend((mark == '✗').then_some(name));
+            print(&line([name, column.title, &format!("{mark} {cell}")], &WIDTHS));
         }
-        let cells: Vec<_> = cells.into_iter().map(|(mark, cell)| format!("{mark} {cell}")).collect();
-        print(&line([name, expected].into_iter().chain(cells.iter().map(String::as_str)), &WIDTHS));
     }
 
     /// True if all of ours did as expected.
@@ -215,8 +232,8 @@ fn summary(columns: &[Column], unmet: &[Vec<&str>]) -> String {
     summary + "\n"
 }
 
-/// How wide the columns of the table are.
-const WIDTHS: [usize; 5] = [28, 52, 56, 56, 56];
+/// How wide the columns of the table are: 107 with their lines, for a terminal of 120.
+const WIDTHS: [usize; 3] = [28, 11, 58];
 
 /// Every attack, in groups, with its sentence.
 fn list() -> String {

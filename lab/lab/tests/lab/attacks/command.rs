@@ -14,8 +14,10 @@ fn lab(arguments: &[&str]) -> (String, String, Option<i32>) {
 
 #[test]
 fn compares_with_stock_tonic_in_one_command() {
-    let (table, _, code) = lab(&["two-messages", "http1-no-host"]);
-    let row = |name: &str| table.lines().find(|line| line.contains(name)).unwrap().to_owned();
+    let (table, progress, code) = lab(&["two-messages", "http1-no-host"]);
+    let row = |name: &str| table.lines().filter(|line| line.contains(name)).collect::<String>();
+    assert!(table.lines().all(|line| line.chars().count() <= 120), "{table}");
+    assert!(progress.starts_with("1 of 2, about ") && progress.contains("left: two-messages\n2 of 2, "), "{progress}");
     assert_eq!(row("two-messages").matches("✓ UNIMPLEMENTED NOT_ONE_MESSAGE · serves on · ").count(), 2, "{table}");
     assert!(row("two-messages").contains("✗ OK · serves on · "), "{table}");
     assert_eq!(row("http1-no-host").matches("✓ HTTP 400 BAD_HOST · serves on · ").count(), 2, "{table}");
@@ -66,7 +68,7 @@ fn lists_every_attack() {
 #[test]
 fn ends_servers_of_its_own_and_no_other() {
     let (table, _, code) = lab(&["drain-idle", "drain-watch"]);
-    let row = |name: &str| table.lines().find(|line| line.contains(name)).unwrap().to_owned();
+    let row = |name: &str| table.lines().filter(|line| line.contains(name)).collect::<String>();
     assert_eq!(row("drain-idle").matches("✓ exit after ").count(), 3, "{table}");
     assert_eq!(row("drain-watch").matches("✓ NOT_SERVING, UNAVAILABLE · exit after ").count(), 2, "{table}");
     assert_eq!(code, Some(0), "{table}");
