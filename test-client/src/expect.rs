@@ -6,12 +6,11 @@ use clap::builder::PossibleValuesParser;
 use http::HeaderName;
 use service_runtime::{
     cli,
-    client::AnswerMetadata,
     status::{CODE_NAMES, code_name, code_of_name},
 };
 use tonic::Code;
 
-use crate::{call::Outcome, glob::matches, metadata, options::HOPS, units::millis};
+use crate::{call::Outcome, glob::matches, headers::ExpectedHeader, options::HOPS, units::millis};
 
 /// In an answer that explains itself: the deadline as it arrived, in milliseconds.
 const RECEIVED_TIMEOUT: HeaderName = HeaderName::from_static("received-timeout-ms");
@@ -51,36 +50,12 @@ pub struct ExpectFlags {
     pub within: Option<Duration>,
 }
 
-/// The headers that are expected.
-#[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Expectations (exit code 1 where they are not met)")]
-pub struct ExpectHeaders {
-    /// Metadata that comes back, as a header or a trailer: 'KEY: GLOB', or KEY with any value; repeatable. Of several values one has to
-    /// fit, or all of them with commas between; of a binary key (-bin) its base64
-    #[arg(long = "expect-header", value_name = "KEY[: GLOB]", value_parser = expected_header)]
-    expect_headers: Vec<ExpectedHeader>,
-}
-
-/// A key, and what its value is to be; `None` is any.
-#[derive(Clone, Debug)]
-pub struct ExpectedHeader {
-    name: HeaderName,
-    glob: Option<String>,
-}
-
 /// Everything that is expected of a call.
 pub struct Expectations<'a> {
     /// What is expected once.
     pub flags: &'a ExpectFlags,
     /// What may be expected several times.
     pub headers: Vec<&'a ExpectedHeader>,
-}
-
-impl ExpectHeaders {
-    /// These and then `others`.
-    pub fn followed_by<'a>(&'a self, others: &'a ExpectHeaders) -> Vec<&'a ExpectedHeader> {
-        self.expect_headers.iter().chain(&others.expect_headers).collect()
-    }
 }
 
 impl ExpectFlags {
@@ -123,7 +98,7 @@ impl Expectations<'_> {
             && same(&flags.reason, failure.and_then(|failure| failure.reason()))
             && same(&flags.hop, failure.map(|failure| failure.origin.hop.as_str()))
             && flags.served_by.as_deref().is_none_or(|glob| outcome.served_by().is_some_and(|by| matches(glob, &by)))
-            && self.headers.iter().all(|header| header.is_met(outcome))
+            && self.headers.iter().all(|header| header.is_met(&outcome.received))
             && flags.deadline_below.is_none_or(is_below)
             && flags.attempts.is_none_or(|attempts| outcome.attempts == Some(attempts))
             && flags.within.is_none_or(|within| millis(outcome.latency) <= millis(within))
@@ -153,7 +128,7 @@ impl Expectations<'_> {
         if flags.served_by.is_some() {
             text += &outcome.served_by().map_or(" without served-by".to_owned(), |by| format!(" served by {by}"));
         }
-        text.extend(self.headers.iter().map(|header| header.describe_outcome(outcome)));
+        text.extend(self.headers.iter().map(|header| header.describe_what_came(&outcome.received)));
         if flags.deadline_below.is_some() {
             let told = received_timeout_ms(outcome).map(|ms| format!(" with a deadline of {ms} ms"));
             text += &told.unwrap_or_else(|| " without received-timeout-ms".to_owned());
@@ -165,34 +140,6 @@ impl Expectations<'_> {
     }
 }
 
-impl ExpectedHeader {
-    fn is_met(&self, outcome: &Outcome) -> bool {
-        let values = self.values(outcome);
-        let fits = |glob: &str| values.iter().any(|value| matches(glob, value)) || matches(glob, &values.join(", "));
-        !values.is_empty() && self.glob.as_deref().is_none_or(fits)
-    }
-
-    /// Of headers, then of trailers.
-    fn values(&self, outcome: &Outcome) -> Vec<String> {
-        let AnswerMetadata { headers, trailers } = &outcome.received;
-        [headers, trailers].into_iter().flat_map(|part| metadata::values(part, &self.name)).collect()
-    }
-
-    fn describe(&self) -> String {
-        let glob = self.glob.as_ref().map(|glob| format!(": {glob}"));
-        format!("{}{}", self.name, glob.unwrap_or_default())
-    }
-
-    fn describe_outcome(&self, outcome: &Outcome) -> String {
-        let values = self.values(outcome);
-        if values.is_empty() {
-            format!(" without {}", self.name)
-        } else {
-            format!(" with {}: {}", self.name, values.join(", "))
-        }
-    }
-}
-
 /// The deadline that the first service on the way got, by its own word.
 fn received_timeout_ms(outcome: &Outcome) -> Option<u64> {
     outcome.received.value(&RECEIVED_TIMEOUT)?.to_str().ok()?.parse().ok()
@@ -200,13 +147,6 @@ fn received_timeout_ms(outcome: &Outcome) -> Option<u64> {
 
 fn in_attempts(attempts: u32) -> String {
     format!(" in {attempts} attempt{}", if attempts == 1 { "" } else { "s" })
-}
-
-fn expected_header(text: &str) -> Result<ExpectedHeader, String> {
-    let (name, glob) = text.split_once(':').map_or((text, None), |(name, glob)| (name, Some(glob.trim().to_owned())));
-    let name = name.trim().parse::<HeaderName>();
-    let name = name.map_err(|_| "expected 'key: value', or a key alone, such as 'x-gateway: envoy-*'")?;
-    Ok(ExpectedHeader { name, glob })
 }
 
 fn code(text: &str) -> Result<Code, String> {

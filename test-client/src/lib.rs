@@ -20,7 +20,7 @@ mod python_json;
 mod report;
 mod units;
 
-use std::{ffi::OsString, io, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode};
 
 use service_runtime::{
     cli,
@@ -29,9 +29,6 @@ use service_runtime::{
 
 use args::{Args, Command, WRONG_COMMAND_LINE};
 use call::{Outcome, Single};
-
-/// What there is to say could not be written, whatever it is.
-const UNWRITTEN: u8 = 1;
 
 /// The call was answered, but the answer says that the service is not serving.
 const NOT_SERVING: u8 = 4;
@@ -70,18 +67,7 @@ fn once(args: &Args, call: &Single) -> ExitCode {
     runtime.shutdown_background();
     let printed = report::print(args, call, &outcome);
     let code = judge(args, &outcome);
-    ExitCode::from(written_or(printed, code))
-}
-
-/// `code`, where everything could be written.
-fn written_or(written: io::Result<()>, code: u8) -> u8 {
-    match written {
-        Ok(()) => code,
-        Err(unwritten) => {
-            complain(&unwritten.to_string());
-            UNWRITTEN
-        }
-    }
+    ExitCode::from(report::written_or(printed, code))
 }
 
 /// The exit code; says on standard error which expectation was not met.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use service_runtime::{
     client::AnswerMetadata,
     context::BEHAVIOR_IGNORED,
-    output::{to_stderr, to_stdout},
+    output::{complain, to_stderr, to_stdout},
     status::code_name,
 };
 
@@ -19,6 +19,9 @@ use crate::{
     python_json,
     units::millis,
 };
+
+/// What there is to say could not be written, whatever it is.
+const UNWRITTEN: u8 = 1;
 
 /// Prints the outcome in the form that was asked for. Errors: what could not be written, and why.
 pub fn print(args: &Args, call: &Single, outcome: &Outcome) -> io::Result<()> {
@@ -39,6 +42,17 @@ pub fn warn_of_ignored_behavior(is_ignored: bool, called: &str) -> io::Result<()
     }
     let who = if called == SERVICE_B { "service-b, or service-a behind it," } else { called };
     to_stderr(&format!("warning: {who} did not do what rpc-behavior asks: start it with --fault-injection"))
+}
+
+/// `code`, where everything could be written.
+pub fn written_or(written: io::Result<()>, code: u8) -> u8 {
+    match written {
+        Ok(()) => code,
+        Err(unwritten) => {
+            complain(&unwritten.to_string());
+            UNWRITTEN
+        }
+    }
 }
 
 /// One line on standard output.

@@ -46,8 +46,7 @@ use self::report::Report;
 use crate::{
     args::{Output, WRONG_COMMAND_LINE},
     options::{CallOptions, Called},
-    report::{json_to_stdout, warn_of_ignored_behavior},
-    written_or,
+    report::{json_to_stdout, warn_of_ignored_behavior, written_or},
 };
 use args::LoadArgs;
 use live::Live;
