@@ -11,7 +11,7 @@ fn main() -> anyhow::Result<()> {
         let mut compiler = protox::Compiler::new([format!("{ROOT}/{}", proto.folder)])?;
         compiler.include_source_info(true).include_imports(true);
         compiler.open_file(format!("{}.proto", proto.name))?;
-        let made = out.join(proto.name);
+        let made = out.join(proto.code);
         fs::create_dir_all(&made)?;
         tonic_prost_build::configure().out_dir(&made).compile_fds(compiler.file_descriptor_set())?;
         fs::write(made.join(format!("{}.bin", proto.package)), compiler.encode_file_descriptor_set())?;

@@ -12,7 +12,7 @@ fn generated_code_is_current() {
     let made = Path::new(env!("OUT_DIR"));
     for Proto { folder, name, package, code } in PROTOS {
         for file in [format!("{package}.rs"), format!("{package}.bin")] {
-            let made = fs::read(made.join(name).join(&file)).expect("the build script wrote it");
+            let made = fs::read(made.join(code).join(&file)).expect("the build script wrote it");
             let path = root.join(code).join(&file);
             if env::var_os("GENERATE").is_some() {
                 fs::write(&path, &made).expect("the code can be written");

@@ -7,8 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-
 use crate::{Behavior, Event, EventKind, Peer, groups, listing};
 
 /// How to misbehave, and where.
@@ -53,13 +51,13 @@ pub fn loopback(text: &str) -> Result<SocketAddr, String> {
     }
 }
 
-/// Plays one behavior, and prints what it sees, until Ctrl-C or SIGTERM: exit code 0. Exit code 2 if there is none of that name, or
+/// Plays one behavior, and prints what it sees, `until` it is enough: exit code 0. Exit code 2 if there is none of that name, or
 /// others would reach it without `--expose`; `command` is what the user has typed, such as `lab peer`.
 ///
-/// Errors: the port is taken; one sentence.
-pub async fn run(args: &Args, command: &str) -> io::Result<ExitCode> {
+/// Errors: the port is taken, or standard output cannot be written; one sentence.
+pub async fn run(args: &Args, command: &str, until: impl Future) -> io::Result<ExitCode> {
     let Some(name) = &args.behavior else {
-        print(&listing::text(groups(), listing::width(groups())));
+        print(&listing::text(groups(), listing::width(groups())))?;
         return Ok(ExitCode::SUCCESS);
     };
     let behavior = match name.parse() {
@@ -72,41 +70,38 @@ pub async fn run(args: &Args, command: &str) -> io::Result<ExitCode> {
             "others could reach {at}; expected a loopback address such as 127.0.0.1:{port}, or --expose: it is a test tool"
         )));
     }
-    play(behavior, args.listen).await
+    play(behavior, args.listen, until).await
 }
 
 fn refused(sentence: &str) -> ExitCode {
-    eprintln!("error: {sentence}");
+    complain(sentence);
     ExitCode::from(2)
 }
 
-async fn play(behavior: Behavior, at: SocketAddr) -> io::Result<ExitCode> {
-    let mut signals = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?];
+/// `error: <sentence>` on standard error. Where that cannot be written either, the exit code is all that can be told.
+pub fn complain(sentence: &str) {
+    let _ = writeln!(io::stderr(), "error: {sentence}");
+}
+
+async fn play(behavior: Behavior, at: SocketAddr, until: impl Future) -> io::Result<ExitCode> {
     let what = format!("behaviour={}: {}", behavior.name(), behavior.does());
     let from = Instant::now();
     let listening = Peer::listen(behavior, at);
     let cannot = |error| io::Error::other(format!("cannot listen on {at}; try --listen 127.0.0.1:0: {error}"));
     let peer = listening.map_err(cannot)?;
-    print(&format!("listening={} {what}\n", peer.url()));
-    let [interrupt, terminate] = &mut signals;
+    print(&format!("listening={} {what}\n", peer.url()))?;
+    let mut until = std::pin::pin!(until);
     loop {
         tokio::select! {
-            event = peer.event() => print(&line(event, from)),
-            () = either(interrupt, terminate) => break,
+            event = peer.event() => print(&line(event, from))?,
+            _ = &mut until => break,
         }
     }
-    // What happened before Ctrl-C is told.
+    // What happened before is told.
     while let Some(event) = peer.next_event(Duration::ZERO) {
-        print(&line(event, from));
+        print(&line(event, from))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
 }
 
 /// `   1204 ms  called (call 3)`
@@ -124,8 +119,13 @@ fn line(event: Event, from: Instant) -> String {
 }
 
 /// A reader that has closed its end of the pipe has seen enough: no error.
-fn print(text: &str) {
-    let _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
+fn print(text: &str) -> io::Result<()> {
+    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(io::Error::other(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use hostile_peer::cli;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// A server that misbehaves on purpose, in one of many named ways, and tells what it sees until Ctrl-C
 #[derive(clap::Parser)]
@@ -17,7 +18,7 @@ fn main() -> ExitCode {
     let args = match Command::try_parse() {
         Ok(command) => command.args,
         Err(error) if error.use_stderr() => {
-            eprintln!("{}", one_sentence(&error));
+            cli::complain(one_sentence(&error).trim_start_matches("error: "));
             return ExitCode::from(2);
         }
         Err(help) => {
@@ -26,9 +27,17 @@ fn main() -> ExitCode {
         }
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let ended = runtime.and_then(|runtime| runtime.block_on(cli::run(&args, "hostile-peer")));
+    let ended = runtime.and_then(|runtime| {
+        runtime.block_on(async {
+            let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+            let asked_to = async {
+                tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+            };
+            cli::run(&args, "hostile-peer", asked_to).await
+        })
+    });
     ended.unwrap_or_else(|error| {
-        eprintln!("error: {error}");
+        cli::complain(&error.to_string());
         ExitCode::FAILURE
     })
 }

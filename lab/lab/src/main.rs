@@ -6,7 +6,9 @@
 use std::{ffi::OsString, process::ExitCode};
 
 use hostile_peer::cli as peer;
-use lab::{attacks::command as attack, breaking, demo, experiments, print, program, side_by_side, up};
+use lab::{
+    attacks::command as attack, breaking, demo, experiments, print, program, side_by_side, signals::Signals, up,
+};
 use service_runtime::output::complain;
 
 /// The services allocate with it in their own processes, and so they do here.
@@ -55,7 +57,7 @@ fn main() -> ExitCode {
                 Command::SideBySide(args) => side_by_side::run(&args).await,
                 Command::Attack(args) => attack::run(&args).await,
                 Command::Experiment(experiment) => experiments::run(&experiment).await,
-                Command::Peer(args) => Ok(peer::run(&args, "lab peer").await?),
+                Command::Peer(args) => Ok(peer::run(&args, "lab peer", Signals::new()?.next()).await?),
             }
         }),
         Err(code) => code,

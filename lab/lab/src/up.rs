@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use futures_util::future::join_all;
+use service_runtime::output::complain;
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
     task::JoinHandle,
@@ -67,7 +68,7 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let ports = [args.port_a, args.port_b];
     let others = args.replicas - 1;
     if let Some(sentence) = collision(ports) {
-        eprintln!("error: {sentence}");
+        complain(&sentence);
         return Ok(ExitCode::from(2));
     }
     // Before a service finds out, which would advise a flag of its own.

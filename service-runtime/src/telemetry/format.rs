@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn escapes_in_both_formats_what_a_terminal_would_obey() {
-        let mut text = Text::new("now", &Level::INFO);
+        let mut text = Text::new("now", &Level::INFO, None);
         text.put("endpoint", "\u{9b}2J\u{7f}\u{202e}");
         assert_eq!(text.line(), "now INFO endpoint=\"\\u{9b}2J\\u{7f}\\u{202e}\"\n");
         let mut json = Json(Map::new());
