@@ -164,6 +164,17 @@ fn serves_with_the_largest_values_that_its_flags_take() {
 }
 
 #[test]
+fn says_how_long_a_lame_duck_has_to_be_behind_which_balancers() {
+    let help = String::from_utf8(run(&["--help"]).stdout).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    let readme = include_str!("../../README.md");
+    for page in [&help, readme] {
+        let page = page.split_whitespace().collect::<Vec<_>>().join(" ").replace("**", "");
+        assert!(page.contains("Envoy, Caddy, or HAProxy without retries"), "{page}");
+        assert!(page.contains("check intervals") && page.contains("0.4 to 1.7 % of the calls"), "{page}");
+    }
+}
+
+#[test]
 fn reads_flags_from_the_environment() {
     let output = Command::new(env!("CARGO_BIN_EXE_service-b")).env("ECHO_B_DRAIN_TIMEOUT", "soon").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
