@@ -65,9 +65,9 @@ fn once(args: &Args, call: &Single) -> ExitCode {
     let outcome = runtime.block_on(call::make(call, &args.call_options()));
     // A resolver that is still looking for the name must not hold the answer back.
     runtime.shutdown_background();
-    let printed = report::print(args, call, &outcome);
-    let code = judge(args, &outcome);
-    ExitCode::from(report::written_or(printed, code))
+    let written = report::print(args, call, &outcome);
+    let code = report::told_or(&written.told, judge(args, &outcome));
+    ExitCode::from(report::written_or(written.answer, code))
 }
 
 /// The exit code; says on standard error which expectation was not met.

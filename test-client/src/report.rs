@@ -23,16 +23,22 @@ use crate::{
 /// What there is to say could not be written, whatever it is.
 const UNWRITTEN: u8 = 1;
 
-/// Prints the outcome in the form that was asked for. Errors: what could not be written, and why.
-pub fn print(args: &Args, call: &Single, outcome: &Outcome) -> io::Result<()> {
-    let printed = match args.flags.output {
-        Output::Json => json_to_stdout(&object(outcome)),
+/// What became of writing to standard output, and to standard error.
+pub struct Written {
+    pub answer: io::Result<()>,
+    pub told: io::Result<()>,
+}
+
+/// Prints the outcome in the form that was asked for. What can be written is written, whatever becomes of the rest.
+pub fn print(args: &Args, call: &Single, outcome: &Outcome) -> Written {
+    let Written { answer, told } = match args.flags.output {
+        Output::Json => Written { answer: json_to_stdout(&object(outcome)), told: Ok(()) },
         Output::Text | Output::Csv => text(args, outcome),
     };
     let AnswerMetadata { headers, trailers } = &outcome.received;
     let is_ignored = [headers, trailers].iter().any(|metadata| metadata.contains_key(BEHAVIOR_IGNORED));
     let warned = warn_of_ignored_behavior(is_ignored, call.service());
-    printed.and(warned)
+    Written { answer, told: told.and(warned) }
 }
 
 /// Without this line the call would look as if the fault had been injected, and had done no harm.
@@ -55,25 +61,27 @@ pub fn written_or(written: io::Result<()>, code: u8) -> u8 {
     }
 }
 
+/// The same for standard error: a code that tells of a failure tells more than 1.
+pub fn told_or(told: &io::Result<()>, code: u8) -> u8 {
+    if told.is_err() && code == 0 { UNWRITTEN } else { code }
+}
+
 /// One line on standard output.
 pub fn json_to_stdout(value: &Value) -> io::Result<()> {
     to_stdout(&format!("{}\n", python_json::to_string(value)))
 }
 
-/// What can be written is written, whatever becomes of the rest.
-fn text(args: &Args, outcome: &Outcome) -> io::Result<()> {
+fn text(args: &Args, outcome: &Outcome) -> Written {
     let told = if args.flags.verbose { tell_metadata(outcome) } else { Ok(()) };
-    let printed = match &outcome.result {
-        Ok(answer) => json_to_stdout(&answer.message),
+    match &outcome.result {
+        Ok(answer) => Written { answer: json_to_stdout(&answer.message), told },
         Err(failure) => {
             let is_about_a =
                 matches!(args.command, Command::Single(Single::CallEcho(_))) && failure.is_about_service_a();
-            let printed = if is_about_a { json_to_stdout(&lines::service_a_failed(failure)) } else { Ok(()) };
-            let why = to_stderr(&lines::why(failure, outcome));
-            printed.and(why)
+            let answer = if is_about_a { json_to_stdout(&lines::service_a_failed(failure)) } else { Ok(()) };
+            Written { answer, told: to_stderr(&lines::why(failure, outcome)).and(told) }
         }
-    };
-    printed.and(told)
+    }
 }
 
 fn tell_metadata(outcome: &Outcome) -> io::Result<()> {

@@ -153,14 +153,15 @@ impl<W: Write> Log<W> {
     fn write(&mut self, longer: Duration) {
         let mut pauses = Pauses::default();
         while !self.unwritten.is_empty() {
-            match self.out.write(&self.unwritten) {
+            let tried = self.out.write(&self.unwritten);
+            tried.as_ref().err().into_iter().for_each(|error| self.complain(error));
+            match tried {
                 Ok(written @ 1..) => {
                     self.is_torn = self.unwritten[written - 1] != b'\n';
                     self.unwritten.drain(..written);
                     pauses = Pauses::default();
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if self.is_worth_a_complaint(error.kind()) => self.complain(&error),
                 Err(error) if !may_take_more_later(error.kind()) => return self.lose(),
                 Ok(0) | Err(_) if self.end.get().is_some_and(|end| Instant::now() >= *end + longer) => {
                     return self.lose();
@@ -170,15 +171,13 @@ impl<W: Write> Log<W> {
         }
     }
 
-    /// Whether the output fails for the first time, and is neither slow nor without a reader.
-    fn is_worth_a_complaint(&self, kind: ErrorKind) -> bool {
-        !self.complained && !matches!(kind, ErrorKind::WouldBlock | ErrorKind::BrokenPipe)
-    }
-
-    /// A log that cannot be written is no reason to stop serving.
+    /// Says once on standard error that the output fails, unless it is slow or without a reader: that is no reason to stop serving.
     fn complain(&mut self, error: &io::Error) {
-        self.complained = true;
-        complain(&format!("{}; serving goes on without it", unwritten(error, "standard output, the log")));
+        use ErrorKind as Kind;
+        if !self.complained && !matches!(error.kind(), Kind::Interrupted | Kind::WouldBlock | Kind::BrokenPipe) {
+            self.complained = true;
+            complain(&format!("{}; serving goes on without it", unwritten(error, "standard output, the log")));
+        }
     }
 
     /// Gives up on all lines but the rest of the one that is torn, without which the next line would go on in the middle of it.

@@ -46,7 +46,7 @@ use self::report::Report;
 use crate::{
     args::{Output, WRONG_COMMAND_LINE},
     options::{CallOptions, Called},
-    report::{json_to_stdout, warn_of_ignored_behavior, written_or},
+    report::{json_to_stdout, told_or, warn_of_ignored_behavior, written_or},
 };
 use args::LoadArgs;
 use live::Live;
@@ -87,8 +87,8 @@ fn conclude(report: &Report, output: Output, page: Option<File>) -> u8 {
     let page = page.map_err(|error| io::Error::new(error.kind(), format!("cannot write --html: {error}")));
     let warned = warn_of_ignored_behavior(report.tally.ignores_behavior, report.options.called.name);
     let told = failed.iter().try_for_each(|condition| to_stderr(&format!("failed: {condition}")));
-    let code = own_exit_code(report, &failed);
-    [printed, page, warned, told].into_iter().fold(code, |code, written| written_or(written, code))
+    let code = told_or(&warned.and(told), own_exit_code(report, &failed));
+    [printed, page].into_iter().fold(code, |code, written| written_or(written, code))
 }
 
 fn own_exit_code(report: &Report, failed: &[String]) -> u8 {

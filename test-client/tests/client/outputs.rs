@@ -1,9 +1,8 @@
 //! What the four commands print when all is well, and the flags that change it.
 
 use std::{
-    fs::File,
     io::{self, Read},
-    process::{Command, Stdio},
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -164,34 +163,6 @@ fn waits_for_a_slow_reader_of_a_pipe_that_does_not_wait() {
     reader.read_to_string(&mut printed).unwrap();
     assert_eq!(printed.trim_start_matches('.'), "{\"echo\": \"hello\"}\n");
     assert!(client.wait().unwrap().success());
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn says_that_it_cannot_print_an_answer_and_fails() {
-    let a = servers::service_a();
-    let load: &[&str] = &["load", "--requests", "3", "--rate", "100"];
-    for command in [&["echo", "hello"][..], &["echo", "hello", "--output", "json"], load] {
-        let full = File::options().write(true).open("/dev/full").unwrap();
-        let mut client = Command::new(env!("CARGO_BIN_EXE_test-client"));
-        let client = client.args(command).args(["--service-a", &a.url]).stdout(Stdio::from(full)).output().unwrap();
-        let stderr = String::from_utf8(client.stderr).unwrap();
-        let sentence = "error: cannot write to standard output: No space left on device";
-        assert!(stderr.starts_with(sentence) && stderr.lines().count() == 1, "{stderr}");
-        assert_eq!(client.status.code(), Some(1), "{command:?}");
-    }
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn keeps_its_exit_code_where_standard_error_takes_nothing() {
-    let (_port, nobody) = servers::nobody();
-    for (command, code) in [(&["echo", "hello", "--service-a", &nobody][..], 78), (&["echo", "--timeout", "x"], 2)] {
-        let full = File::options().write(true).open("/dev/full").unwrap();
-        let mut client = Command::new(env!("CARGO_BIN_EXE_test-client"));
-        let status = client.args(command).stderr(full).status().unwrap();
-        assert_eq!(status.code(), Some(code), "{command:?}");
-    }
 }
 
 const KEYS: &str = "code code_number message details response origin attempts latency_ms served_by headers trailers";

@@ -107,7 +107,7 @@ fn tells_by_its_exit_code_that_standard_error_could_not_be_written() {
     let (_port, nobody) = servers::nobody();
     for (args, code) in [
         (&["echo", "hi", "-v", "--service-a", &a.url][..], 1),
-        (&["echo", "hi", "--service-a", &nobody], 1),
+        (&["echo", "hi", "--service-a", &nobody], 78),
         (&["echo", "hi", "--service-a", &a.url, "--expect", "UNAVAILABLE"], 1),
         (&["load", "--target", "echo", "--service-a", &a.url, "--requests", "5", "--fail-if", "max<1m"], 1),
         (&["echo", "hi", "--service-a", &a.url], 0),

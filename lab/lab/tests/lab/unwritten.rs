@@ -20,7 +20,7 @@ fn full() -> fs::File {
     fs::OpenOptions::new().write(true).open("/dev/full").unwrap()
 }
 
-const WHY: &str = "error: cannot write to standard output: No space left on device (os error 28)\n";
+const WHY: &str = "error: cannot write to standard output: No space left on device (os error 28)";
 
 /// Those that run until Ctrl-C are among them: they end by themselves.
 const COMMANDS: [&str; 14] = [
@@ -44,7 +44,10 @@ const COMMANDS: [&str; 14] = [
 fn says_what_could_not_be_written_and_ends() {
     for line in COMMANDS {
         let Output { status, stderr, .. } = lab(line, full()).output().unwrap();
-        assert_eq!((String::from_utf8_lossy(&stderr).as_ref(), status.code()), (WHY, Some(1)), "{line}");
+        // How far it is, it says before.
+        let stderr = String::from_utf8_lossy(&stderr);
+        let said: Vec<&str> = stderr.lines().filter(|line| !line.contains(", about ")).collect();
+        assert_eq!((said, status.code()), (vec![WHY], Some(1)), "{line}");
     }
 }
 

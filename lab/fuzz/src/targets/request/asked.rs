@@ -23,6 +23,8 @@ pub enum Answer {
     /// The greeting.
     Ok(String),
     Refused(Code, &'static str),
+    /// Which paths there are.
+    Paths,
     /// Health has answers of its own.
     Health,
 }
@@ -73,7 +75,8 @@ impl<'a> Asked<'a> {
         if self.version == Version::HTTP_11 && self.text.headers.get_all("host").iter().count() != 1 {
             return Answer::Refused(Code::InvalidArgument, "BAD_HOST");
         }
-        let asked = if !self.speaks_grpc() && self.path.path() == "/hello" { self.plain() } else { self.grpc() };
+        let is_plain = !self.speaks_grpc() && ["/", "/hello"].contains(&self.path.path());
+        let asked = if is_plain { self.plain() } else { self.grpc() };
         let checked = asked.and_then(|message| self.deadline().map(|()| message));
         let checked = checked.and_then(|message| match self.header("grpc-encoding").as_deref() {
             None | Some(b"identity") => Ok(message),
@@ -88,6 +91,7 @@ impl<'a> Asked<'a> {
         });
         match content {
             Err((code, reason)) => Answer::Refused(code, reason),
+            Ok(_) if self.path.path() == "/" => Answer::Paths,
             Ok(_) if self.path.path().starts_with("/grpc.health.") => Answer::Health,
             Ok(message) => HelloRequest::decode(&message[5..])
                 .map_or(Answer::Refused(Code::Internal, "BAD_MESSAGE"), |hello| Answer::Ok(hello.name)),

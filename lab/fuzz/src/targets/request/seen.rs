@@ -29,6 +29,7 @@ pub fn is_in_json(expected: &Answer, is_head: bool, http: u16, body: &[u8]) {
         Answer::Refused(code, reason) => {
             (http_of(*code, reason), serde_json::json!({"code": code_name(*code), "reason": reason}))
         }
+        Answer::Paths => (200, serde_json::json!({"service": "hello", "paths": ["/hello?name=…"]})),
         Answer::Health => panic!("health has no path of its own here"),
     };
     assert_eq!(http, expected_http, "{expected}");
