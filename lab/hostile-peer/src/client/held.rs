@@ -112,7 +112,7 @@ impl Held {
                 };
                 self.connection.go_on(until, there).await;
             }
-            Watch::End => drop(self.connection.go_on(until, |_, _| false).await),
+            Watch::End | Watch::EndAfterAnswer(_) => drop(self.connection.go_on(until, |_, _| false).await),
             Watch::EndByWriting(poke) => self.poke(until, poke).await,
         }
         self.tell().await
@@ -128,7 +128,7 @@ impl Held {
     async fn tell(mut self) -> Reaction {
         let took = self.connection.since.elapsed();
         let stream = match self.watch {
-            Watch::Answer(stream) | Watch::Body(stream, _) => Some(stream),
+            Watch::Answer(stream) | Watch::Body(stream, _) | Watch::EndAfterAnswer(stream) => Some(stream),
             Watch::End | Watch::EndByWriting(_) => None,
         };
         let answer = stream.map(|stream| self.connection.heard.answers.get(&stream).cloned().unwrap_or_default());

@@ -45,7 +45,9 @@ pub(crate) enum Watch {
     Body(u32, usize),
     /// The end of the connection.
     End,
-    /// The same where nothing is read: these bytes, now and then, find out.
+    /// The same, after the answer on that stream.
+    EndAfterAnswer(u32),
+    /// The end where nothing is read: these bytes, now and then, find out.
     EndByWriting(&'static [u8]),
 }
 

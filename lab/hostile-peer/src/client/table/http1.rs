@@ -2,7 +2,7 @@
 
 use super::parts::{Row, ask_http1, get, get_with, row};
 use crate::client::{
-    step::{Script, Watch},
+    step::{Script, Step, Watch},
     target::Target,
 };
 
@@ -69,7 +69,8 @@ pub(super) const ROWS: &[Row] = &[
         ask_http1(get_with(t, "Transfer-Encoding: chunked\r\n") + "zz\r\nxx\r\n0\r\n\r\n")
     }),
     row("http1-body-unfinished", "a body that is announced and never sent", |t, _| {
-        ask_http1(get_with(t, "Content-Length: 100\r\n") + "half of it")
+        let text = get_with(t, "Content-Length: 100\r\n") + "half of it";
+        Script::until_end([Step::Say(text.into_bytes())]).watching(Watch::EndAfterAnswer(1))
     }),
 ];
 
