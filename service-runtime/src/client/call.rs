@@ -15,6 +15,7 @@ use super::{
     answer::AnswerBody,
     check,
     connection::Connection,
+    exchange::PeerBody,
     methods::Called,
     progress::{Failed, Last, Progress, served_by},
     replica::Attempt,
@@ -63,7 +64,7 @@ enum Answer {
     /// All of it.
     Whole(Response<WholeBody>),
     /// The headers of a stream, whose messages are compressed like this.
-    Begun(Response<Body>, Encoding),
+    Begun(Response<PeerBody>, Encoding),
 }
 
 impl Answer {
@@ -113,10 +114,10 @@ impl PeerCallUnderWay {
         loop {
             let mut attempt = self.pick().await?;
             let deadline = self.deadline.map(|(deadline, _)| deadline);
-            let request = outgoing.attempt(&self.context.call, deadline, self.progress.failed);
+            let (request, body) = outgoing.attempt(&self.context.call, deadline, self.progress.failed);
             self.progress.sent(&attempt.replica);
             attempt.begin(self.deadline);
-            let sent = match attempt.connection.send(request).await {
+            let sent = match attempt.connection.send(request, body).await {
                 Err(cause) => Err(cause.into()),
                 Ok(answer) => {
                     self.context.call.hear(answer.headers());
@@ -135,7 +136,7 @@ impl PeerCallUnderWay {
                 Err(status) => status,
             };
             self.context.call.hear(status.metadata().as_ref());
-            let failed = self.read(&status, &attempt);
+            let failed = self.read(&status);
             attempt.ended(Some(failed.cause));
             let connection = attempt.connection.clone();
             // Its stream is free for others during a pause.
@@ -203,7 +204,7 @@ impl PeerCallUnderWay {
 }
 
 /// What a channel may believe of a streamed answer so far.
-fn begun(answer: Response<Body>, encoding: Encoding) -> Result<Answer, Status> {
+fn begun(answer: Response<PeerBody>, encoding: Encoding) -> Result<Answer, Status> {
     let answer = check::head(answer)?;
     let is_whole = answer.body().is_end_stream();
     Ok(if is_whole { Answer::Whole(answer.map(|_| WholeBody::default())) } else { Answer::Begun(answer, encoding) })

@@ -4,10 +4,11 @@
 //! messages, believes a status in headers that do not end the stream, and hangs on a peer that never ends its answer. Here an answer is
 //! checked before tonic sees it: status and content-type, framing, trailers, size, and of a unary answer that it is one message.
 
+use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
-use http_body::Body as _;
+use http_body::Body;
 use percent_encoding::percent_decode;
-use tonic::{Code, Status, body::Body, metadata::MetadataMap};
+use tonic::{Code, Status, metadata::MetadataMap};
 
 use super::whole::WholeBody;
 use crate::{
@@ -19,7 +20,7 @@ const DETAILS: &str = "grpc-status-details-bin";
 
 /// A unary answer as tonic can take it: one message, and a status that is there.
 pub async fn whole(
-    answer: Response<Body>,
+    answer: Response<impl Body<Data = Bytes, Error = Status> + Unpin>,
     max_message: usize,
     encoding: Encoding,
 ) -> Result<Response<WholeBody>, Status> {
@@ -52,7 +53,7 @@ pub async fn whole(
 }
 
 /// The headers of a streamed answer as tonic can take them: they are the status only where they end the stream.
-pub fn head(answer: Response<Body>) -> Result<Response<Body>, Status> {
+pub fn head<B: Body>(answer: Response<B>) -> Result<Response<B>, Status> {
     let (mut head, body) = answer.into_parts();
     match early_status(&mut head.headers, &body) {
         Some(Ok(0)) => {}
@@ -85,7 +86,7 @@ pub fn safe(mut metadata: HeaderMap) -> HeaderMap {
 }
 
 /// The status in headers that are the end of the answer. In others it is none, and is taken out.
-fn early_status(headers: &mut HeaderMap, body: &Body) -> Option<Result<u32, NoNumber>> {
+fn early_status(headers: &mut HeaderMap, body: &impl Body) -> Option<Result<u32, NoNumber>> {
     if body.is_end_stream() {
         return status_of(headers);
     }
@@ -146,17 +147,17 @@ pub fn cause(wrong: &Wrong<Status>) -> Cause {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use http::HeaderName;
     use http_body::Frame;
     use http_body_util::{BodyExt, StreamBody};
+    use tonic::body::Body as TonicBody;
 
     use super::*;
 
     const MESSAGE: &[u8] = b"\0\0\0\0\x02hi";
 
     /// An answer; what follows `|` among the headers is trailers.
-    fn answer(status: u16, headers: &[(&str, &str)], data: &'static [u8]) -> Response<Body> {
+    fn answer(status: u16, headers: &[(&str, &str)], data: &'static [u8]) -> Response<TonicBody> {
         let at = headers.iter().position(|(name, _)| *name == "|").unwrap_or(headers.len());
         let map = |pairs: &[(&str, &str)]| -> HeaderMap {
             pairs.iter().map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap())).collect()
@@ -164,8 +165,8 @@ mod tests {
         let mut frames = vec![Ok::<_, Status>(Frame::data(Bytes::from_static(data)))];
         frames.extend(headers.get(at + 1..).map(|trailers| Ok(Frame::trailers(map(trailers)))));
         let ends = data.is_empty() && at == headers.len();
-        let body = || Body::new(StreamBody::new(futures_util::stream::iter(frames)));
-        let mut answer = Response::new(if ends { Body::empty() } else { body() });
+        let body = || TonicBody::new(StreamBody::new(futures_util::stream::iter(frames)));
+        let mut answer = Response::new(if ends { TonicBody::empty() } else { body() });
         *answer.status_mut() = StatusCode::from_u16(status).unwrap();
         *answer.headers_mut() = map(&headers[..at]);
         answer
@@ -286,7 +287,7 @@ mod tests {
     #[tokio::test]
     async fn reads_a_body_that_ends_early_by_the_error_it_ends_with() {
         let frames = [Err::<Frame<Bytes>, Status>(Cause::ConnectionLost("reset").into())];
-        let mut answer = Response::new(Body::new(StreamBody::new(futures_util::stream::iter(frames))));
+        let mut answer = Response::new(TonicBody::new(StreamBody::new(futures_util::stream::iter(frames))));
         answer.headers_mut().insert("content-type", "application/grpc".parse().unwrap());
         let status = whole(answer, 64, Encoding::Identity).await.unwrap_err();
         assert_eq!(Cause::of(&status), Cause::ConnectionLost("reset"));

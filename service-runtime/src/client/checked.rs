@@ -12,7 +12,12 @@ use http_body_util::BodyExt as _;
 use tonic::{Status, body::Body};
 use tower::Service;
 
-use super::{check, connection::Connection, whole::WholeBody};
+use super::{
+    check,
+    connection::Connection,
+    exchange::{Outbound, PeerBody},
+    whole::WholeBody,
+};
 use crate::{fields::single, grpc::Encoding};
 
 /// A channel for unary calls whose every failure is a [`Status`] with a [`Cause`](crate::status::Cause) behind it.
@@ -62,12 +67,13 @@ impl Service<Request<Body>> for Checked {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let Checked { connection, max_message, heard } = self.clone();
         Box::pin(async move {
-            let answer = connection.send(request).await?;
-            let answer = match heard {
-                Some(heard) => heard.listen(answer),
-                None => answer,
-            };
-            check::whole(answer, max_message, Encoding::Identity).await
+            let (head, body) = request.into_parts();
+            let message = body.collect().await?.to_bytes();
+            let answer = connection.send(Request::from_parts(head, ()), Outbound::Message(message)).await?;
+            match heard {
+                Some(heard) => check::whole(heard.listen(answer), max_message, Encoding::Identity).await,
+                None => check::whole(answer, max_message, Encoding::Identity).await,
+            }
         })
     }
 }
@@ -90,11 +96,11 @@ impl Heard {
         note(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn listen(self, answer: Response<Body>) -> Response<Body> {
+    fn listen(self, answer: Response<PeerBody>) -> Response<Body> {
         let headers = answer.headers().clone();
         if answer.body().is_end_stream() && headers.contains_key(Status::GRPC_STATUS) {
             self.note(|heard| heard.trailers = headers);
-            return answer;
+            return answer.map(Body::new);
         }
         self.note(|heard| heard.headers = headers);
         answer.map(|body| {

@@ -9,23 +9,23 @@ use std::{
     time::Duration,
 };
 
-use futures_util::TryFutureExt as _;
-use http::{Request, Response};
-use hyper_util::rt::TokioIo;
+use bytes::Bytes;
+use h2::client::SendRequest;
+use http::{
+    Request, Response, Uri, Version,
+    uri::{self, Authority, PathAndQuery, Scheme},
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::timeout,
 };
-use tonic::{
-    body::Body,
-    transport::{Channel, Endpoint},
-};
-use tower::ServiceExt;
 
 use super::{
     ByteStream, Keepalive, Target,
     changes::Changes,
+    exchange::{self, Outbound, PeerBody, UnderWay},
     io::ClientIo,
+    keepalive,
     seen::{Life, Seen},
 };
 use crate::status::Cause;
@@ -35,6 +35,11 @@ use crate::status::Cause;
 /// life, with all calls on it: under short deadlines that is every second. So the mistakes are not counted.
 const GIVEN_UP: usize = 1_000;
 
+/// What an answer may have sent unread, and all answers together, in bytes; and its headers. hyper's own.
+const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 5 * 1024 * 1024;
+const HEADER_LIST: u32 = 16 * 1024;
+
 /// A connection that was there for less than this, and answered no call, was none.
 const LASTING: Duration = Duration::from_millis(200);
 
@@ -43,7 +48,9 @@ const LASTING: Duration = Duration::from_millis(200);
 pub struct Connection(Arc<Inner>);
 
 struct Inner {
-    channel: Channel,
+    sender: SendRequest<Bytes>,
+    /// What calls name.
+    authority: Authority,
     seen: Arc<Seen>,
     /// Calls that have a stream now.
     streams: AtomicU32,
@@ -104,23 +111,19 @@ impl Connection {
     where
         IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
+        let authority = how.authority.uri().authority().cloned().expect("a target has one");
         let seen = Arc::new(Seen::new(how.changes));
         let mut life = seen.life.subscribe();
-        let mut once = Some(TokioIo::new(ClientIo::new(io, seen.clone())));
-        // tonic would reconnect by itself, without a pause; the subchannel does that, with one.
-        let connector = tower::service_fn(move |_| std::future::ready(once.take().ok_or(Cause::NeverSent)));
-        let mut endpoint = Endpoint::from(how.authority.uri().clone())
-            .http2_max_concurrent_reset_streams(GIVEN_UP)
-            .http2_max_local_error_reset_streams(None);
-        if let Some(Keepalive { interval, answer }) = how.keepalive {
-            endpoint = endpoint.http2_keep_alive_interval(interval).keep_alive_timeout(answer);
-        }
-        let lost = |_: tonic::transport::Error| seen.end.get().copied().unwrap_or(Cause::Unreachable("closed"));
-        let channel = endpoint.connect_with_connector(connector).await.map_err(lost)?;
+        let lost = |_: h2::Error| seen.end.get().copied().unwrap_or(Cause::Unreachable("closed"));
+        let io = ClientIo::new(io, seen.clone());
+        let (sender, connection) = builder().handshake(io).await.map_err(lost)?;
+        // It ends when the connection does: with its peer, or after the last call of the last who holds a sender.
+        tokio::spawn(keepalive::keep(connection, how.keepalive, seen.clone()));
         let opened = life.wait_for(|life| *life > Life::Opening).await.map(|life| *life);
         match opened {
             Ok(Life::Ready | Life::GoingAway) => Ok(Connection(Arc::new(Inner {
-                channel,
+                sender,
+                authority,
                 seen,
                 streams: AtomicU32::default(),
                 calls: AtomicU64::default(),
@@ -137,9 +140,21 @@ impl Connection {
     /// Sends a request for which a stream is reserved. Errors: what became of the connection or of the stream.
     ///
     /// No `async fn`: the request would be in its future twice.
-    pub fn send(&self, request: Request<Body>) -> impl Future<Output = Result<Response<Body>, Cause>> + Send + use<> {
-        self.0.calls.fetch_add(1, Ordering::Relaxed);
-        self.0.channel.clone().oneshot(request).map_err(|error| Cause::of_error(&error))
+    pub(crate) fn send(
+        &self,
+        mut request: Request<()>,
+        body: Outbound,
+    ) -> impl Future<Output = Result<Response<PeerBody>, Cause>> + Send + use<> {
+        let Inner { sender, authority, seen, calls, .. } = &*self.0;
+        calls.fetch_add(1, Ordering::Relaxed);
+        *request.version_mut() = Version::HTTP_2;
+        *request.uri_mut() = at(authority, request.uri());
+        let sent = exchange::begin(sender.clone(), request, body, UnderWay::begin(seen)).map_err(|_| {
+            // Such as one whose stream ids are used up, which nothing else tells.
+            seen.goes_away();
+            Cause::NeverSent
+        });
+        async move { sent?.await }
     }
 
     /// Takes one of the streams that the peer allows; false where none is free, or nothing new can begin.
@@ -175,7 +190,8 @@ impl Connection {
         self.0.seen.stream_limit.load(Ordering::Relaxed)
     }
 
-    /// How the connection ended, once it has: it knows a reset from a close, which a call's error often does not.
+    /// How the connection ended, once it has.
+    #[cfg(test)]
     pub fn end(&self) -> Option<Cause> {
         self.0.seen.end.get().copied()
     }
@@ -225,6 +241,27 @@ impl Connection {
     pub fn had_too_many_pings(&self) -> bool {
         self.0.seen.too_many_pings.load(Ordering::Relaxed)
     }
+}
+
+fn builder() -> h2::client::Builder {
+    let mut builder = h2::client::Builder::new();
+    builder
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(HEADER_LIST)
+        .enable_push(false)
+        .max_concurrent_reset_streams(GIVEN_UP)
+        .max_local_error_reset_streams(None);
+    builder
+}
+
+/// The path of `uri`, at our peer.
+fn at(authority: &Authority, uri: &Uri) -> Uri {
+    let mut parts = uri::Parts::default();
+    parts.scheme = Some(Scheme::HTTP);
+    parts.authority = Some(authority.clone());
+    parts.path_and_query = uri.path_and_query().cloned().or_else(|| Some(PathAndQuery::from_static("/")));
+    Uri::from_parts(parts).expect("all its parts are there")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A byte stream that notes what hyper does not tell: the peer's SETTINGS, answers and GOAWAY, what the socket takes, and how it ended.
+//! A byte stream that notes what h2 does not tell: the peer's SETTINGS, answers and GOAWAY, what the socket takes, and how it ended.
 
 use std::{
     io,
@@ -22,7 +22,7 @@ use crate::{
     status::Cause,
 };
 
-/// A peer that takes no byte in this time is as dead as one that answers no probe of the kernel's (10 s and three probes). hyper would
+/// A peer that takes no byte in this time is as dead as one that answers no probe of the kernel's (10 s and three probes). The keepalive would
 /// not find out: it has no PING to send once every call that reached the connection has given up, and a PING could not be written
 /// either.
 pub(super) const STALLED: Duration = Duration::from_secs(13);
@@ -47,6 +47,7 @@ impl<IO> ClientIo<IO> {
         if bytes.is_empty() {
             return self.ended("closed");
         }
+        self.seen.hears();
         // The first byte of a frame's length: an HTTP/1 answer, a TLS alert and most garbage have something else there.
         if !std::mem::replace(&mut self.heard, true) && bytes[0] != 0 {
             return self.ended("not HTTP/2");

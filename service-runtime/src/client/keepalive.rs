@@ -1,6 +1,21 @@
 //! When HTTP/2 PINGs go out (gRFC A8). A link that is dead is the kernel's to find; they find a process that is.
 
-use std::time::Duration;
+use std::{
+    future::{pending, poll_fn},
+    sync::{Arc, atomic::Ordering},
+    task::Poll,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use h2::{Ping, PingPong, client};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{Instant, sleep_until, timeout},
+};
+
+use super::seen::Seen;
+use crate::status::Cause;
 
 use crate::deadline::FOREVER;
 
@@ -14,6 +29,9 @@ pub struct Keepalive {
 /// Exactly 5 min jitters into a strike: grpc-go, grpc-java and C-core count PINGs under 5 min without HEADERS or DATA of theirs, and
 /// close the connection at the third or fourth.
 const BESIDE: Duration = Duration::from_secs(10);
+
+/// How a connection ends on which a PING was not answered.
+const NO_ANSWER: &str = "no answer to keepalive";
 
 const ANSWER: Duration = Duration::from_secs(20);
 /// Whoever asks that often wants to know soon.
@@ -44,6 +62,49 @@ impl Keepalive {
     /// Half as often, for a peer that found it too often.
     pub(crate) fn doubled(self) -> Self {
         Keepalive { interval: (self.interval * 2).min(FOREVER), ..self }
+    }
+}
+
+/// Runs a connection to its end, which comes also where a PING is not answered.
+pub(super) async fn keep<IO>(
+    mut connection: client::Connection<IO, Bytes>,
+    keepalive: Option<Keepalive>,
+    seen: Arc<Seen>,
+) where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    let pings = connection.ping_pong().zip(keepalive);
+    let unanswered = async {
+        match pings {
+            Some((pings, keepalive)) => silence(pings, keepalive, &seen).await,
+            None => pending().await,
+        }
+        // Before the byte stream is dropped, which else would say how the connection ended.
+        let _ = seen.end.set(Cause::ConnectionLost(NO_ANSWER));
+    };
+    tokio::select! {
+        biased;
+        _ = connection => {}
+        () = unanswered => {}
+    }
+}
+
+/// Returns once a PING was not answered in time. Part of the connection's own task, which a call that begins wakes.
+async fn silence(mut pings: PingPong, Keepalive { interval, answer }: Keepalive, seen: &Seen) {
+    loop {
+        let has_calls = || seen.under_way.load(Ordering::Relaxed) > 0;
+        let due = || seen.heard_at() + interval;
+        poll_fn(|_| if has_calls() { Poll::Ready(()) } else { Poll::Pending }).await;
+        sleep_until(due()).await;
+        if !has_calls() || due() > Instant::now() {
+            continue;
+        }
+        match timeout(answer, pings.ping(Ping::opaque())).await {
+            Ok(Ok(_)) => {}
+            // The connection is over.
+            Ok(Err(_)) => pending().await,
+            Err(_) => return,
+        }
     }
 }
 

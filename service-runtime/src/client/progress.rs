@@ -6,9 +6,7 @@ use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
-use super::{
-    backoff::FIRST_PAUSE, balancer::Balancer, connection::Connection, replica::Replica, retry::Pushback, state::Failure,
-};
+use super::{backoff::FIRST_PAUSE, balancer::Balancer, replica::Replica, retry::Pushback, state::Failure};
 use crate::{
     address::Address,
     context,
@@ -114,7 +112,7 @@ impl Failed {
         Failed { cause, next_try: None, pushback: Pushback::default(), served_by: None, is_by_peer: false }
     }
 
-    pub fn of(status: &Status, connection: &Connection, deadline: Option<(Deadline, SetBy)>) -> Self {
+    pub fn of(status: &Status, deadline: Option<(Deadline, SetBy)>) -> Self {
         let own = match deadline {
             Some((_, SetBy::Cap)) => Cause::Timeout,
             _ => Cause::Deadline,
@@ -124,8 +122,6 @@ impl Failed {
         let cause = match Cause::of(status) {
             Cause::Timeout => own,
             cause @ Cause::Answered(_) if gave_up(cause) && time_is_up => own,
-            // The connection knows better how it ended, unless it was we who ended it.
-            Cause::ConnectionLost("closed") => connection.end().unwrap_or(Cause::ConnectionLost("closed")),
             cause => cause,
         };
         let next_try = cause.soon_worth_a_retry().then(|| Instant::now() + FIRST_PAUSE);

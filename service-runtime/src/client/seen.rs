@@ -12,6 +12,7 @@ use tokio::{sync::watch, time::Instant};
 
 use super::changes::Changes;
 use crate::{
+    deadline::millis,
     frames::{ACK, DATA, END_STREAM, HEADERS, Head, SETTINGS},
     status::Cause,
 };
@@ -39,6 +40,8 @@ pub(super) struct Seen {
     pub end: OnceLock<Cause>,
     /// The peer's SETTINGS_MAX_CONCURRENT_STREAMS; without one there is no limit.
     pub stream_limit: AtomicU32,
+    /// Calls that were sent and have not ended.
+    pub under_way: AtomicU32,
     /// Some call has been answered, to the end.
     answered: AtomicBool,
     /// GOAWAY with NO_ERROR.
@@ -47,6 +50,8 @@ pub(super) struct Seen {
     pub too_many_pings: AtomicBool,
     /// Since when the socket takes nothing, in milliseconds from `began` and at least 1; 0 while it takes bytes.
     writing_since: AtomicU64,
+    /// When bytes came in last, in milliseconds from `began`.
+    heard: AtomicU64,
     pub began: Instant,
     /// For calls that wait for a stream.
     pub changes: Arc<Changes>,
@@ -58,10 +63,12 @@ impl Seen {
             life: watch::Sender::new(Life::Opening),
             end: OnceLock::new(),
             stream_limit: AtomicU32::new(u32::MAX),
+            under_way: AtomicU32::default(),
             answered: AtomicBool::default(),
             left_cleanly: AtomicBool::default(),
             too_many_pings: AtomicBool::default(),
             writing_since: AtomicU64::default(),
+            heard: AtomicU64::default(),
             began: Instant::now(),
             changes,
         }
@@ -73,8 +80,24 @@ impl Seen {
 
     /// The socket takes nothing, from now on.
     pub fn takes_nothing(&self) {
-        let since = u64::try_from(self.age().as_millis()).unwrap_or(u64::MAX).max(1);
-        self.writing_since.store(since, Ordering::Relaxed);
+        self.writing_since.store(millis(self.age()).max(1), Ordering::Relaxed);
+    }
+
+    /// Bytes came in.
+    pub fn hears(&self) {
+        self.heard.store(millis(self.age()), Ordering::Relaxed);
+    }
+
+    /// When bytes came in last.
+    pub fn heard_at(&self) -> Instant {
+        self.began + Duration::from_millis(self.heard.load(Ordering::Relaxed))
+    }
+
+    /// Nothing new begins on the connection; what is in flight may finish.
+    pub fn goes_away(&self) {
+        if *self.life.borrow() == Life::Ready {
+            self.life.send_replace(Life::GoingAway);
+        }
     }
 
     /// It takes bytes again.

@@ -54,7 +54,7 @@ impl Payload {
         }
         match std::mem::replace(self, Payload::None) {
             Payload::Settings { bytes, .. } => seen.has_settings(&bytes),
-            Payload::GoAway { bytes, .. } => seen.goes_away(&bytes),
+            Payload::GoAway { bytes, .. } => seen.has_goaway(&bytes),
             Payload::None => {}
         }
     }
@@ -76,16 +76,14 @@ impl Seen {
         self.changes.happened();
     }
 
-    fn goes_away(&self, payload: &[u8]) {
+    fn has_goaway(&self, payload: &[u8]) {
         let reason =
             payload.get(4..GOAWAY_HEAD).map(|reason| u32::from_be_bytes(reason.try_into().expect("four bytes")));
         let debug = payload.get(GOAWAY_HEAD..).unwrap_or_default();
         self.left_cleanly.store(reason == Some(NO_ERROR), Ordering::Relaxed);
         let pings = reason == Some(ENHANCE_YOUR_CALM) && debug == TOO_MANY_PINGS;
         self.too_many_pings.store(pings, Ordering::Relaxed);
-        if *self.life.borrow() == Life::Ready {
-            self.life.send_replace(Life::GoingAway);
-        }
+        self.goes_away();
     }
 }
 

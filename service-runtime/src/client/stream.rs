@@ -10,9 +10,9 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};
 use http_body::Frame;
 use tokio::time::{Sleep, sleep_until};
-use tonic::{Status, body::Body};
+use tonic::Status;
 
-use super::{check, replica::Attempt, request::EndsRequest, under_way::PeerCallUnderWay};
+use super::{check, exchange::PeerBody, lent::EndsRequest, replica::Attempt, under_way::PeerCallUnderWay};
 use crate::{
     context::SERVED_BY,
     grpc::{self, Encoding, Wrong},
@@ -21,7 +21,8 @@ use crate::{
 
 /// The body of an answer that streams. Dropped before its end, it cancels the call.
 pub struct Incoming {
-    inner: Body,
+    /// `None` once it has been said how the call ended.
+    inner: Option<PeerBody>,
     encoding: Encoding,
     /// The begin of a message, at most as long as the limit.
     bytes: BytesMut,
@@ -41,7 +42,7 @@ struct Ending {
 
 impl Incoming {
     pub(super) fn new(
-        inner: Body,
+        inner: PeerBody,
         encoding: Encoding,
         call: Box<PeerCallUnderWay>,
         mut attempt: Attempt,
@@ -51,7 +52,7 @@ impl Incoming {
         attempt.answers();
         let deadline = call.deadline.map(|(deadline, _)| Box::pin(sleep_until(deadline.at())));
         Incoming {
-            inner,
+            inner: Some(inner),
             encoding,
             bytes: BytesMut::new(),
             deadline,
@@ -67,7 +68,7 @@ impl Incoming {
 
     /// The last word of the call. Its connection may take another in its place from now on.
     fn ends(&mut self, how: impl FnOnce(&mut Ending) -> Result<Option<Frame<Bytes>>, Status>) -> Poll<Option<Answer>> {
-        self.inner = Body::empty();
+        self.inner = None;
         self.bytes.clear();
         let Some(mut ending) = self.call.take() else { return Poll::Ready(None) };
         Poll::Ready(how(&mut ending).transpose())
@@ -85,7 +86,7 @@ impl Incoming {
                 status.metadata_mut().as_mut().entry(SERVED_BY).or_insert(served_by);
             }
             let status = &status;
-            let failed = call.read(status, attempt);
+            let failed = call.read(status);
             attempt.ended(Some(failed.cause));
             Err(call.failed(failed))
         })
@@ -121,7 +122,8 @@ impl http_body::Body for Incoming {
                 Ok(Some(message)) => return Poll::Ready(Some(Ok(Frame::data(message)))),
                 Ok(None) => {}
             }
-            match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
+            let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
+            match ready!(Pin::new(inner).poll_frame(cx)) {
                 None => return self.fails(Cause::Broken(Broken::NoStatus)),
                 Some(Err(status)) => return self.fails_as(&status),
                 Some(Ok(frame)) => match frame.into_data() {

@@ -10,7 +10,6 @@ use super::{
     methods::MethodKind,
     progress::{Failed, Progress, blame},
     proof::is_by,
-    replica::Attempt,
     worker::Worker,
 };
 use crate::{
@@ -34,9 +33,9 @@ pub(super) struct PeerCallUnderWay {
 
 impl PeerCallUnderWay {
     /// What has failed an attempt.
-    pub fn read(&self, status: &Status, attempt: &Attempt) -> Failed {
+    pub fn read(&self, status: &Status) -> Failed {
         let is_by_peer = is_by(status, self.worker.peer.name(), self.worker.identity.domain());
-        Failed { is_by_peer, ..Failed::of(status, &attempt.connection, self.deadline) }
+        Failed { is_by_peer, ..Failed::of(status, self.deadline) }
     }
 
     /// What the deadline means that has passed.

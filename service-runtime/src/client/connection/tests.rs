@@ -1,10 +1,18 @@
+use futures_util::stream;
+use h2::Reason;
+use http_body::Frame;
+use http_body_util::StreamBody;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
     time::sleep,
 };
 
 use super::{
-    super::{io::STALLED, seen::NOT_HTTP2},
+    super::{
+        io::STALLED,
+        lent::{EndsRequest, Lent},
+        seen::NOT_HTTP2,
+    },
     *,
 };
 use crate::frames::{DATA, END_STREAM, GOAWAY, SETTINGS};
@@ -112,9 +120,8 @@ async fn called(late: Duration) -> Option<Cause> {
     tokio::spawn(answers_pings_after(peer, late));
     let keepalive = Some(Keepalive::every(Duration::from_secs(10)));
     let connection = Connection::over(client, Opening { keepalive, ..Opening::for_tests() }).await.unwrap();
-    let mut request = Request::post("http://service-a/x.Y/Z").body(Body::empty()).unwrap();
-    *request.version_mut() = http::Version::HTTP_2;
-    let answer = timeout(Duration::from_secs(60), connection.send(request)).await;
+    let request = Request::post("/x.Y/Z").body(()).unwrap();
+    let answer = timeout(Duration::from_secs(60), connection.send(request, Outbound::Message(Bytes::new()))).await;
     answer.ok().map(|answer| answer.map(drop).unwrap_err())
 }
 
@@ -123,4 +130,25 @@ async fn is_kept_where_the_peer_answers_pings_late_and_lost_where_it_is_too_late
     assert_eq!(called(Duration::from_millis(2900)).await, None);
     let lost = Cause::ConnectionLost("no answer to keepalive");
     assert_eq!(called(Duration::from_millis(3100)).await, Some(lost));
+}
+
+#[tokio::test(start_paused = true)]
+async fn tells_the_peer_that_a_call_is_given_up_also_while_its_request_waits_for_the_window() {
+    let (client, server) = duplex(64 * 1024);
+    let peer = tokio::spawn(async move {
+        let mut server = h2::server::Builder::new().initial_window_size(0).handshake::<_, Bytes>(server).await.unwrap();
+        let (request, mut respond) = server.accept().await.unwrap().unwrap();
+        let _answer = respond.send_response(Response::new(()), false).unwrap();
+        tokio::spawn(async move { while server.accept().await.is_some() {} });
+        request.into_body().data().await.unwrap().unwrap_err().reason()
+    });
+    let connection = Connection::over(client, Opening::for_tests()).await.unwrap();
+    let messages = stream::iter([Ok::<_, tonic::Status>(Frame::data(Bytes::from_static(b"waits")))]);
+    let lent = Lent::new(tonic::body::Body::new(StreamBody::new(messages)));
+    let ends = EndsRequest::new(Some(lent.clone()));
+    let request = Request::post("/x.Y/Z").body(()).unwrap();
+    let answer = connection.send(request, Outbound::Stream(lent)).await.unwrap();
+    drop((answer, ends));
+    let told = timeout(Duration::from_secs(1), peer).await.expect("at once").unwrap();
+    assert_eq!(told, Some(Reason::CANCEL));
 }

@@ -14,7 +14,10 @@ use tokio::{
 
 use super::*;
 use crate::{
-    client::connection::{Connection, Opening},
+    client::{
+        connection::{Connection, Opening},
+        exchange::{Outbound, PeerBody},
+    },
     server::{
         calls::{FIRST_CALL, QUIET},
         wire::{UNFINISHED, UNREAD},
@@ -77,10 +80,9 @@ async fn connected(client: DuplexStream) -> Connection {
     Connection::over(client, Opening::for_tests()).await.unwrap()
 }
 
-async fn grpc_call(peer: &Connection) -> Result<http::Response<tonic::body::Body>, Cause> {
-    let mut request = http::Request::post("http://a/x/y").body(tonic::body::Body::empty()).unwrap();
-    *request.version_mut() = http::Version::HTTP_2;
-    peer.send(request).await
+async fn grpc_call(peer: &Connection) -> Result<http::Response<PeerBody>, Cause> {
+    let request = http::Request::post("/x/y").body(()).unwrap();
+    peer.send(request, Outbound::Message(bytes::Bytes::new())).await
 }
 
 #[tokio::test(start_paused = true)]
