@@ -15,6 +15,7 @@ pub(crate) mod message;
 pub(crate) mod panic;
 pub(crate) mod prepared;
 pub(crate) mod record;
+pub(crate) mod routes;
 pub(crate) mod user;
 
 use std::sync::Arc;
@@ -22,8 +23,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body::Frame;
-use tonic::{Status, body::Body, service::Routes};
-use tower::Service as _;
+use tonic::{Status, body::Body};
 
 pub use behavior::Behaviors;
 pub use cors::CorsOrigins;
@@ -38,15 +38,6 @@ pub trait Handle: Send + Sync + 'static {
 }
 
 /// The services themselves, behind all layers.
-impl Handle for Routes {
-    async fn handle(&self, request: Request<Body>) -> Response<Body> {
-        match self.clone().call(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        }
-    }
-}
-
 impl<S: Handle> Handle for Arc<S> {
     fn handle(&self, request: Request<Body>) -> impl Future<Output = Response<Body>> + Send {
         (**self).handle(request)

@@ -14,11 +14,11 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response};
-use tonic::{Status, body::Body, service::Routes};
+use tonic::{Status, body::Body};
 use tower::{BoxError, Layer, Service};
 use tracing::warn;
 
-use super::{Handle, answer, fault::Fault, message::Messages};
+use super::{Handle, answer, fault::Fault, message::Messages, routes::Routes};
 use crate::{identity::Identity, methods::Method, origin::refused, status::Refusal};
 
 /// What is inside the user's layers.

@@ -3,11 +3,13 @@
 use std::convert::Infallible;
 
 use http::{Request, Response};
-use tonic::{body::Body, server::NamedService, service::Routes};
+use tonic::{body::Body, server::NamedService};
 use tower::Service;
 
+use crate::layers::routes::Routes;
+
 /// What a worker serves. Made in the factory of a server, with code that tonic generated.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Services {
     pub(super) routes: Routes,
     /// Full names, such as `echo.v1.EchoService`.
@@ -27,10 +29,8 @@ impl Services {
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>,
         S: NamedService + Clone + Send + Sync + 'static,
     {
-        // The router panics at a path that it has; the second is left out, and its name tells the start.
-        if !self.names.contains(&S::NAME) {
-            self.routes = self.routes.add_service(service);
-        }
+        // A second of one name would never be found; its name tells the start.
+        self.routes.add(service);
         self.names.push(S::NAME);
         self
     }

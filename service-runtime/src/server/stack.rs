@@ -44,7 +44,7 @@ pub fn stack<A: Around>(shared: &Shared<A>, methods: Methods, services: Services
     // Each message whole and within its limit; of a unary request exactly one.
     Messages { limits, inner:
     // Faults on demand; last, so that a bad request is refused as ever.
-    Fault { identity: identity(), faults: shared.faults.clone(), inner: services.routes.prepare() } },
+    Fault { identity: identity(), faults: shared.faults.clone(), inner: services.routes } },
     &shared.identity)) } } } } }
 }
 
