@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::{
     address::Address,
     deadline::Deadline,
-    fields::{list, single},
+    fields::{list, once, single},
     identity::Peer,
 };
 
@@ -86,7 +86,7 @@ impl Call {
         let plausible = |id: &&HeaderValue| id.len() <= 128 && id.to_str().is_ok_and(|id| !id.is_empty());
         let given = single(headers, REQUEST_ID).ok().flatten().filter(plausible).cloned();
         let made_request_id = given.is_none();
-        let request_id = given.unwrap_or_else(new_request_id);
+        let request_id = once(given.unwrap_or_else(new_request_id));
         let mut passed_on = vec![(REQUEST_ID, request_id.clone())];
         passed_on.extend(trace(headers));
         passed_on.extend(more);

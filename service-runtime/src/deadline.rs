@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 use tokio::time::{Instant, timeout_at};
 
-use crate::fields::single;
+use crate::fields::{once, single};
 
 /// gRPC's header for the time the caller still has.
 pub const GRPC_TIMEOUT: &str = "grpc-timeout";
@@ -98,7 +98,7 @@ impl Deadline {
         let units = [(nanos, 'n'), (micros, 'u'), (millis, 'm'), (secs, 'S'), (secs / 60, 'M'), (secs / 3600, 'H')];
         // The finest unit in which it has at most eight digits. A deadline is a year away at most, and a year in seconds has eight.
         let (number, unit) = units.into_iter().find(|(number, _)| *number < 100_000_000).unwrap_or((99_999_999, 'H'));
-        HeaderValue::try_from(format!("{number}{unit}")).expect("digits and a letter are a header value")
+        once(HeaderValue::try_from(format!("{number}{unit}")).expect("digits and a letter are a header value"))
     }
 
     /// Tells the peer, in the `grpc-timeout` of `request`, how long it has.
@@ -130,7 +130,7 @@ pub fn millis(duration: Duration) -> u64 {
 
 /// A duration in whole milliseconds, as a header value.
 pub fn header_ms(duration: Duration) -> HeaderValue {
-    HeaderValue::from(millis(duration))
+    once(HeaderValue::from(millis(duration)))
 }
 
 fn parse(text: &str) -> Option<Duration> {

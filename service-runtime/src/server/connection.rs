@@ -155,6 +155,8 @@ fn builder(stream_window: u32) -> auto::Builder<TokioExecutor> {
     builder
         .http2()
         .timer(TokioTimer::new())
+        // gRPC has no use for `date`.
+        .auto_date_header(false)
         .keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE_ANSWER)
         .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
