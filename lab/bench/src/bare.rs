@@ -1,0 +1,134 @@
+//! The floor: an Echo and a CallEcho that know nothing but HTTP/2, on one thread, with the crate h2 and nothing around it.
+//!
+//! No deadline, no limit, no check, no log: whatever speaks gRPC by h2 costs at least this.
+
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+use bytes::{BufMut as _, Bytes, BytesMut};
+use h2::{RecvStream, client, server};
+use http::{HeaderMap, HeaderValue, Request, Response, header::CONTENT_TYPE};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+
+use crate::message;
+
+/// What a bare server does with a call.
+#[derive(Clone)]
+pub enum Role {
+    /// Gives the message back.
+    Echo,
+    /// Sends the message on, as service B does.
+    Relay(client::SendRequest<Bytes>),
+    /// Never answers, and counts: calls that wait for it stay in flight.
+    Hold(watch::Sender<usize>),
+}
+
+/// A relay to the server at `address`, over one connection.
+pub async fn relay(address: SocketAddr) -> anyhow::Result<Role> {
+    let (requests, connection) = client::handshake(TcpStream::connect(address).await?).await?;
+    tokio::task::spawn_local(connection);
+    Ok(Role::Relay(requests))
+}
+
+/// Listens on a free port of the loopback.
+pub async fn bind() -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.context("no free port")?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+/// Serves until it is dropped; within a `LocalSet`.
+pub async fn serve(listener: TcpListener, role: Role) -> anyhow::Result<()> {
+    loop {
+        let (socket, _) = listener.accept().await?;
+        socket.set_nodelay(true)?;
+        let role = role.clone();
+        tokio::task::spawn_local(async move {
+            let mut connection = server::Builder::new().max_concurrent_streams(1000).handshake(socket).await?;
+            while let Some(call) = connection.accept().await {
+                let (request, answer) = call?;
+                tokio::task::spawn_local(answered(request, answer, role.clone()));
+            }
+            Ok::<_, h2::Error>(())
+        });
+    }
+}
+
+async fn answered(
+    request: Request<RecvStream>,
+    mut answer: server::SendResponse<Bytes>,
+    role: Role,
+) -> anyhow::Result<()> {
+    let message = message::read(request.into_body()).await?.0;
+    let message = match role {
+        Role::Echo => message,
+        Role::Relay(requests) => wrapped(&message::call(requests, message::ECHO, message, None).await?)?,
+        Role::Hold(held) => {
+            held.send_modify(|held| *held += 1);
+            std::future::pending().await
+        }
+    };
+    let head = Response::builder().header(CONTENT_TYPE, HeaderValue::from_static("application/grpc")).body(())?;
+    let mut body = answer.send_response(head, false)?;
+    body.send_data(message, false)?;
+    let mut trailers = HeaderMap::with_capacity(1);
+    trailers.insert("grpc-status", HeaderValue::from_static("0"));
+    Ok(body.send_trailers(trailers)?)
+}
+
+/// The frame of a CallEchoResponse around the frame of an EchoResponse.
+fn wrapped(echo: &Bytes) -> anyhow::Result<Bytes> {
+    let echo = echo.get(5..).context("no message")?;
+    let mut body = BytesMut::with_capacity(echo.len() + 10);
+    body.put_slice(b"\x0a\x02ok\x12");
+    message::put_varint(&mut body, echo.len());
+    body.put_slice(echo);
+    Ok(message::framed(&body))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::{LocalSet, spawn_local};
+
+    use super::*;
+    use crate::load::{self, Shape};
+
+    const SHAPE: Shape = Shape { connections: 2, streams: 3, size: 100_000, deadline: true };
+
+    async fn served(role: Role) -> SocketAddr {
+        let (listener, address) = bind().await.unwrap();
+        spawn_local(serve(listener, role));
+        address
+    }
+
+    #[tokio::test]
+    async fn every_call_of_a_load_is_made_and_answered_also_through_the_relay() {
+        let test = async {
+            let echo = served(Role::Echo).await;
+            assert_eq!(load::run(echo, message::ECHO, SHAPE, 20).await.unwrap().len(), 20);
+            let relay = served(relay(echo).await.unwrap()).await;
+            assert_eq!(load::run(relay, message::CALL_ECHO, SHAPE, 20).await.unwrap().len(), 20);
+        };
+        LocalSet::new().run_until(test).await;
+    }
+
+    #[tokio::test]
+    async fn a_load_with_a_call_that_fails_is_an_error_and_not_a_figure() {
+        let test = async {
+            let (listener, address) = bind().await.unwrap();
+            let relay = served(relay(address).await.unwrap()).await;
+            drop(listener);
+            assert!(load::run(relay, message::CALL_ECHO, SHAPE, 20).await.is_err());
+        };
+        LocalSet::new().run_until(test).await;
+    }
+
+    #[test]
+    fn what_the_relay_answers_is_a_call_echo_response() {
+        let answer = wrapped(&message::of_size(2)).unwrap();
+        assert_eq!(&*answer, b"\0\0\0\0\x0a\x0a\x02ok\x12\x04\x0a\x02xx");
+    }
+}
