@@ -6,7 +6,6 @@ use anyhow::{Context as _, ensure};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    callgrind::Profile,
     native::{MANY, ONE},
     programs,
     subject::{PLAIN, Service, Setting, Subject, root},
@@ -25,7 +24,6 @@ const FILE: &str = "lab/bench/gate.json";
 /// How much more than committed is let through. Five runs on a busy machine were within 0.4 %; the rest is for the optimizer, which moves
 /// things where nobody has touched them.
 const TOLERANCE: f64 = 0.03;
-const CALLS: usize = 600;
 
 /// Measures, then compares or writes. Exit code 1 where a call costs more than is committed.
 pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -68,19 +66,22 @@ struct Figure {
 
 async fn measured() -> anyhow::Result<Vec<Figure>> {
     let mut figures = Vec::new();
-    for (load, shape) in [("one call at a time", ONE), ("10 × 50 calls", MANY)] {
-        let count = |subject, service, setting| tools::instructions(subject, service, setting, shape, CALLS);
-        let bare = count(Subject::Bare, Service::A, PLAIN).await?;
-        let mut add = |what: &str, profile: Profile| {
+    let with_log = Setting { log: true, ..PLAIN };
+    let echo = ("Echo", Service::A, PLAIN);
+    let call_echo = ("CallEcho", Service::B, PLAIN);
+    let logged = ("CallEcho with a line of the log", Service::B, with_log);
+    for (load, shape, services) in
+        [("one call at a time", ONE, &[echo, call_echo, logged][..]), ("10 × 50 calls", MANY, &[echo, call_echo][..])]
+    {
+        let bare = tools::instructions(Subject::Bare, Service::A, PLAIN, shape).await?;
+        for (what, service, setting) in services {
+            let ours = tools::instructions(Subject::Ours, *service, *setting, shape).await?;
             let mut figure = |kind, count: f64, bare: f64| {
                 figures.push(Figure { name: format!("{what}, {load}: {kind}"), ratio: count / bare, count });
             };
-            figure("instructions", profile.instructions(), bare.instructions());
-            figure("allocations", profile.allocations, bare.allocations);
-        };
-        add("Echo", count(Subject::Ours, Service::A, PLAIN).await?);
-        add("CallEcho", count(Subject::Ours, Service::B, PLAIN).await?);
-        add("CallEcho with a line of the log", count(Subject::Ours, Service::B, Setting { log: true, ..PLAIN }).await?);
+            figure("instructions", ours.instructions(), bare.instructions());
+            figure("allocations", ours.allocations, bare.allocations);
+        }
     }
     Ok(figures)
 }

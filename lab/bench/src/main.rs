@@ -26,7 +26,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// What a call costs: our pair, stock tonic, tonic tuned, bare HTTP/2 and grpc-go side by side, as a table with ratios
 #[derive(clap::Parser)]
 #[command(name = "bench-pair", version, args_conflicts_with_subcommands = true)]
-struct Args {
+struct CommandLine {
     #[command(flatten)]
     pair: pair::Args,
     #[command(subcommand)]
@@ -54,7 +54,7 @@ fn address(url: &str) -> Result<SocketAddr, std::net::AddrParseError> {
 }
 
 fn main() -> ExitCode {
-    let args = match service_runtime::cli::parse::<Args>("ECHO_BENCH", std::env::args_os()) {
+    let args = match service_runtime::cli::parse::<CommandLine>("ECHO_BENCH", std::env::args_os()) {
         Ok(args) => args,
         Err(code) => return code,
     };
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
     })
 }
 
-async fn run(args: Args) -> anyhow::Result<ExitCode> {
+async fn run(args: CommandLine) -> anyhow::Result<ExitCode> {
     match args.command {
         None => pair::run(&args.pair).await.map(|()| ExitCode::SUCCESS),
         Some(Command::Gate(args)) => gate::run(&args).await,

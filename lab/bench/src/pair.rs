@@ -1,15 +1,14 @@
 //! `cargo bench-pair`: which figures there are, measured one after the other.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::Path, path::PathBuf};
 
 use anyhow::Context as _;
 
 use crate::{
-    callgrind::Profile,
     load::Shape,
     native::{self, MANY, ONE},
     parts, programs,
-    subject::{self, PLAIN, Service, Setting, Subject},
+    subject::{self, PLAIN, Service, Setting, Subject, root},
     table::{self, Row},
     tools,
 };
@@ -17,7 +16,7 @@ use crate::{
 /// The flags of the table.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Also larger messages, two workers, one and a hundred connections, ten replicas: half an hour instead of five minutes
+    /// Also larger messages, two workers, other numbers of connections and calls in flight, replicas: half an hour instead of five minutes
     #[arg(long)]
     full: bool,
     /// The figures as JSON into this file
@@ -26,121 +25,151 @@ pub struct Args {
     /// Where B's instructions go, as a picture into this file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Renew the table in docs/performance.md and its picture
+    #[arg(long)]
+    write: bool,
 }
 
-/// Calls under callgrind, and twice as many: enough that a call's cost moves by less than a hundredth from run to run.
-const CALLS: usize = 1_000;
+/// What is measured so far.
+struct Measured {
+    subjects: Vec<Subject>,
+    rows: Vec<Row>,
+    picture: String,
+}
 
 /// Measures everything and prints the table.
 pub async fn run(args: &Args) -> anyhow::Result<()> {
     programs::need("valgrind", "the instructions of a call are what this is for")?;
     let subjects = subject::build(&Subject::ALL)?;
-    let mut rows = Vec::new();
+    let mut measured = Measured { subjects, rows: Vec::new(), picture: String::new() };
     for service in [Service::A, Service::B] {
         for (measure, setting, shape) in shapes(args.full) {
-            if service == Service::A && setting.replicas > 1 {
-                continue;
+            // How many As there are is nothing to an A.
+            if service == Service::B || setting.replicas == 1 {
+                measured.count(service, measure, setting, shape).await?;
             }
-            counted(&mut rows, &subjects, service, measure, setting, shape, args).await?;
         }
-        system_calls(&mut rows, &subjects, service).await?;
-        by_the_clock(&mut rows, &subjects, service).await?;
+        measured.count_system_calls(service).await?;
+        measured.clock(service).await?;
+        measured.weigh(service).await?;
     }
-    print!("{}", table::markdown(&rows, &subjects));
-    if let Some(file) = &args.json {
-        fs::write(file, format!("{:#}\n", table::json(&rows)))
-            .with_context(|| format!("cannot write {}", file.display()))?;
-    }
-    Ok(())
+    measured.give(args)
 }
 
-/// What is counted by callgrind: its name, how the service is started, how it is called. The first one is the load of the allocations.
+/// What is counted by callgrind: its name, how the service is started, how it is called.
 fn shapes(full: bool) -> Vec<(&'static str, Setting, Shape)> {
     let mut shapes = vec![
         ("instructions, 10 × 50 calls of 64 B", PLAIN, MANY),
-        ("with a deadline", PLAIN, Shape { deadline: true, ..MANY }),
-        ("with a line of the log", Setting { log: true, ..PLAIN }, MANY),
-        ("one call at a time", PLAIN, ONE),
+        ("… with a deadline", PLAIN, Shape { deadline: true, ..MANY }),
+        ("… with a line of the log", Setting { log: true, ..PLAIN }, MANY),
+        ("… one call at a time", PLAIN, ONE),
     ];
     if full {
         shapes.extend([
-            ("messages of 1 KiB", PLAIN, Shape { size: 1 << 10, ..MANY }),
-            ("messages of 64 KiB", PLAIN, Shape { size: 1 << 16, ..MANY }),
-            ("two workers", Setting { workers: 2, ..PLAIN }, MANY),
-            ("1 × 50", PLAIN, Shape { connections: 1, ..MANY }),
-            ("100 × 5", PLAIN, Shape { connections: 100, streams: 5, ..MANY }),
-            ("100 × 1", PLAIN, Shape { connections: 100, streams: 1, ..MANY }),
-            ("3 replicas of A", Setting { replicas: 3, ..PLAIN }, MANY),
-            ("10 replicas of A", Setting { replicas: 10, ..PLAIN }, MANY),
+            ("… messages of 1 KiB", PLAIN, Shape { size: 1 << 10, ..MANY }),
+            ("… messages of 64 KiB", PLAIN, Shape { size: 1 << 16, ..MANY }),
+            ("… two workers", Setting { workers: 2, ..PLAIN }, MANY),
+            ("… 10 × 5 calls", PLAIN, Shape { streams: 5, ..MANY }),
+            ("… 1 × 50 calls", PLAIN, Shape { connections: 1, ..MANY }),
+            ("… 100 × 5 calls", PLAIN, Shape { connections: 100, streams: 5, ..MANY }),
+            ("… 3 replicas of A", Setting { replicas: 3, ..PLAIN }, MANY),
+            ("… 10 replicas of A", Setting { replicas: 10, ..PLAIN }, MANY),
         ]);
     }
     shapes
 }
 
-async fn counted(
-    rows: &mut Vec<Row>,
-    subjects: &[Subject],
-    service: Service,
-    measure: &str,
-    setting: Setting,
-    shape: Shape,
-    args: &Args,
-) -> anyhow::Result<()> {
-    let mut profiles: BTreeMap<Subject, Profile> = BTreeMap::new();
-    for subject in subjects.iter().filter(|subject| subject.has(setting)) {
-        eprintln!("{service:?}, {measure}: {}", subject.name());
-        profiles.insert(*subject, tools::instructions(*subject, service, setting, shape, CALLS).await?);
+impl Measured {
+    fn add(&mut self, service: Service, measure: &str, unit: &'static str, values: BTreeMap<Subject, f64>) {
+        self.rows.push(Row { service, measure: measure.to_owned(), unit, values });
     }
-    let values = profiles.iter().map(|(subject, profile)| (*subject, profile.instructions())).collect();
-    rows.push(Row { service, measure: measure.to_owned(), unit: "", values });
-    if (setting, shape) == (PLAIN, MANY) {
-        // Go allocates by functions of its own, which callgrind sees inlined.
-        let own = profiles.iter().filter(|(subject, _)| **subject != Subject::Go);
-        let values = own.map(|(subject, profile)| (*subject, profile.allocations)).collect();
-        rows.push(Row { service, measure: "allocations".to_owned(), unit: "", values });
-        if let (Service::B, Some(file)) = (service, &args.svg) {
-            let picture =
-                parts::picture("A CallEcho on B", profiles.get(&Subject::Ours).context("ours was not measured")?);
-            fs::write(file, picture).with_context(|| format!("cannot write {}", file.display()))?;
-        }
-    }
-    Ok(())
-}
 
-async fn system_calls(rows: &mut Vec<Row>, subjects: &[Subject], service: Service) -> anyhow::Result<()> {
-    if !programs::has("strace") {
-        eprintln!("system calls are left out: there is no strace on this machine");
-        return Ok(());
-    }
-    for (measure, shape) in [("system calls, 10 × 50", MANY), ("system calls, one at a time", ONE)] {
-        let mut values = BTreeMap::new();
-        for subject in subjects {
+    async fn count(&mut self, service: Service, measure: &str, setting: Setting, shape: Shape) -> anyhow::Result<()> {
+        let mut profiles = BTreeMap::new();
+        for subject in self.subjects.iter().filter(|subject| subject.has(setting)) {
             eprintln!("{service:?}, {measure}: {}", subject.name());
-            values.insert(*subject, tools::system_calls(*subject, service, shape, CALLS).await?);
+            profiles.insert(*subject, tools::instructions(*subject, service, setting, shape).await?);
         }
-        rows.push(Row { service, measure: measure.to_owned(), unit: "", values });
+        let instructions = profiles.iter().map(|(subject, profile)| (*subject, profile.instructions()));
+        self.add(service, measure, "", instructions.collect());
+        if (setting, shape) == (PLAIN, MANY) {
+            // Go's allocator is its runtime's own, and has none of the names that are counted.
+            let others = profiles.iter().filter(|(subject, _)| **subject != Subject::Go);
+            self.add(
+                service,
+                "allocations, 10 × 50",
+                "",
+                others.map(|(subject, it)| (*subject, it.allocations)).collect(),
+            );
+            let ours = profiles.get(&Subject::Ours).context("ours was not measured")?;
+            self.picture = parts::picture("A CallEcho on B", ours);
+        }
+        Ok(())
     }
-    Ok(())
+
+    async fn count_system_calls(&mut self, service: Service) -> anyhow::Result<()> {
+        if !programs::has("strace") {
+            eprintln!("system calls are left out: there is no strace on this machine");
+            return Ok(());
+        }
+        for (measure, shape) in [("system calls, 10 × 50", MANY), ("system calls, one at a time", ONE)] {
+            let mut values = BTreeMap::new();
+            for subject in &self.subjects {
+                eprintln!("{service:?}, {measure}: {}", subject.name());
+                values.insert(*subject, tools::system_calls(*subject, service, shape).await?);
+            }
+            self.add(service, measure, "", values);
+        }
+        Ok(())
+    }
+
+    async fn clock(&mut self, service: Service) -> anyhow::Result<()> {
+        eprintln!("{service:?}, by the clock");
+        let speeds = native::speeds(&self.subjects, service).await?;
+        let mut add = |measure: &str, unit, value: fn(&native::Speed) -> f64| {
+            let values = self.subjects.iter().copied().zip(speeds.iter().map(value)).collect();
+            self.rows.push(Row { service, measure: measure.to_owned(), unit, values });
+        };
+        add("CPU time, 10 × 50", "µs", |speed| speed.cpu_us);
+        add("calls a second, 10 × 50", "", |speed| speed.calls_per_second);
+        add("p50, one at a time", "µs", |speed| speed.p50_us);
+        add("p99, one at a time", "µs", |speed| speed.p99_us);
+        Ok(())
+    }
+
+    async fn weigh(&mut self, service: Service) -> anyhow::Result<()> {
+        let mut memories = BTreeMap::new();
+        for subject in &self.subjects {
+            eprintln!("{service:?}, memory: {}", subject.name());
+            memories.insert(*subject, native::memory(*subject, service).await?);
+        }
+        let each =
+            |value: fn(&native::Memory) -> f64| memories.iter().map(|(subject, it)| (*subject, value(it))).collect();
+        self.add(service, "memory, idle", "KiB", each(|memory| memory.idle));
+        self.add(service, "memory, 1,000 calls in flight", "KiB", each(|memory| memory.in_flight));
+        self.add(service, "memory of an idle connection", "KiB", each(|memory| memory.connection));
+        Ok(())
+    }
+
+    fn give(&self, args: &Args) -> anyhow::Result<()> {
+        let table = table::markdown(&self.rows, &self.subjects);
+        print!("{table}");
+        if let Some(file) = &args.json {
+            write(file, &format!("{:#}\n", table::json(&self.rows)))?;
+        }
+        if let Some(file) = &args.svg {
+            write(file, &self.picture)?;
+        }
+        if args.write {
+            let page = root().join("docs/performance.md");
+            let before = fs::read_to_string(&page).with_context(|| format!("cannot read {}", page.display()))?;
+            write(&page, &table::renewed(&before, &table).context("docs/performance.md has no place for a table")?)?;
+            write(&root().join("docs/performance.svg"), &self.picture)?;
+        }
+        Ok(())
+    }
 }
 
-async fn by_the_clock(rows: &mut Vec<Row>, subjects: &[Subject], service: Service) -> anyhow::Result<()> {
-    eprintln!("{service:?}, by the clock");
-    let speeds = native::speeds(subjects, service).await?;
-    let mut memories = Vec::new();
-    for subject in subjects {
-        eprintln!("{service:?}, memory: {}", subject.name());
-        memories.push(native::memory(*subject, service).await?);
-    }
-    let mut add = |measure: &str, unit, values: Vec<f64>| {
-        let values = subjects.iter().copied().zip(values).collect();
-        rows.push(Row { service, measure: measure.to_owned(), unit, values });
-    };
-    add("CPU time, 10 × 50", "µs", speeds.iter().map(|speed| speed.cpu_us).collect());
-    add("calls a second, 10 × 50", "", speeds.iter().map(|speed| speed.calls_per_second).collect());
-    add("p50 of one at a time", "µs", speeds.iter().map(|speed| speed.p50_us).collect());
-    add("p99 of one at a time", "µs", speeds.iter().map(|speed| speed.p99_us).collect());
-    add("memory, idle", "KiB", memories.iter().map(|memory| memory.idle).collect());
-    add("memory, 1,000 calls in flight", "KiB", memories.iter().map(|memory| memory.in_flight).collect());
-    add("memory of an idle connection", "KiB", memories.iter().map(|memory| memory.connection).collect());
-    Ok(())
+fn write(file: &Path, text: &str) -> anyhow::Result<()> {
+    fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }

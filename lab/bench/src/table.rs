@@ -66,6 +66,15 @@ fn number(value: f64) -> String {
     with_commas
 }
 
+/// The page with this table between the lines that mark its place. `None` where they are not there.
+pub fn renewed(page: &str, table: &str) -> Option<String> {
+    const BEGIN: &str = "<!-- The table begins; `cargo bench-pair --full --write` renews it. -->\n";
+    const END: &str = "<!-- The table ends. -->\n";
+    let (before, rest) = page.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some([before, BEGIN, table, END, after].concat())
+}
+
 /// All rows, each with its values by subject.
 pub fn json(rows: &[Row]) -> Value {
     let row = |row: &Row| {
@@ -87,6 +96,13 @@ mod tests {
         let row = Row { service: Service::B, measure: "instructions".to_owned(), unit: "", values };
         let cells: Vec<String> = Subject::ALL.iter().map(|subject| cell(&row, *subject)).collect();
         assert_eq!(cells, ["61,500 (0.50)", "123,000", "–", "1,230,000 (10.00)", "–"]);
+    }
+
+    #[test]
+    fn a_page_gets_another_table_and_keeps_its_text() {
+        let page = "before\n<!-- The table begins; `cargo bench-pair --full --write` renews it. -->\nold\n<!-- The table ends. -->\nafter\n";
+        assert_eq!(renewed(page, "new\n"), Some(page.replace("old", "new")));
+        assert_eq!(renewed("no place", "new\n"), None);
     }
 
     #[test]
