@@ -111,15 +111,14 @@ pub async fn memory(subject: Subject, service: Service) -> anyhow::Result<Memory
     let idle = process.memory_kib()?;
     let connections = clients(process.address, IDLE_CONNECTIONS).await?;
     let connection = (process.memory_kib()? - idle) / IDLE_CONNECTIONS as f64;
-    drop(connections);
-    process.stop().await?;
+    // Not asked to end: stock tonic would wait for its connections without a limit.
+    drop((process, connections));
 
     let process = subject.start(service, &[silent], PLAIN, None).await?;
     let mut clients = clients(process.address, 10).await?;
     let calls = in_flight(&mut clients, service, &mut held).await?;
     let in_flight = process.memory_kib()?;
-    drop((calls, clients));
-    process.stop().await?;
+    drop((process, calls, clients));
     serving.abort();
     Ok(Memory { idle, in_flight, connection })
 }
