@@ -53,7 +53,9 @@ pub async fn serve(listener: TcpListener, role: Role) -> anyhow::Result<()> {
         socket.set_nodelay(true)?;
         let role = role.clone();
         tokio::task::spawn_local(async move {
-            let mut connection = server::Builder::new().max_concurrent_streams(1000).handshake(socket).await?;
+            let mut builder = server::Builder::new();
+            builder.max_concurrent_streams(1000).initial_connection_window_size(WINDOW);
+            let mut connection = builder.handshake(socket).await?;
             while let Some(call) = connection.accept().await {
                 let (request, answer) = call?;
                 let role = role.clone();

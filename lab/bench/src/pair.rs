@@ -59,7 +59,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
 /// What is counted by callgrind: its name, how the service is started, how it is called.
 fn shapes(full: bool) -> Vec<(&'static str, Setting, Shape)> {
     let mut shapes = vec![
-        ("instructions, 10 × 50 calls of 64 B", PLAIN, MANY),
+        ("instructions, 10 × 50 of 64 B", PLAIN, MANY),
         ("… with a deadline", PLAIN, Shape { deadline: true, ..MANY }),
         ("… with a line of the log", Setting { log: true, ..PLAIN }, MANY),
         ("… one call at a time", PLAIN, ONE),

@@ -20,22 +20,28 @@ pub fn markdown(rows: &[Row], subjects: &[Subject]) -> String {
     let mut text = String::new();
     for service in [Service::A, Service::B] {
         let what = if service == Service::A { "A: an Echo" } else { "B: a CallEcho" };
-        let heads: Vec<String> = subjects.iter().map(|subject| subject.name().to_owned()).collect();
-        text += &line(what, &heads);
-        text += &line(&"-".repeat(42), &vec!["--:".to_owned(); subjects.len()]);
+        text += &line(what, subjects, |subject| subject.name().to_owned());
+        text += &line(&"-".repeat(LABEL), subjects, |_| "--:".to_owned());
         for row in rows.iter().filter(|row| row.service == service) {
-            let cells: Vec<String> = subjects.iter().map(|subject| cell(row, *subject)).collect();
             let unit = if row.unit.is_empty() { String::new() } else { format!(", {}", row.unit) };
-            text += &line(&format!("{}{unit}", row.measure), &cells);
+            text += &line(&format!("{}{unit}", row.measure), subjects, |subject| cell(row, subject));
         }
         text.push('\n');
     }
     text
 }
 
-fn line(first: &str, cells: &[String]) -> String {
-    let cells: String = cells.iter().map(|cell| format!(" {cell:>13} |")).collect();
-    format!("| {first:<42} |{cells}\n")
+/// The width of a row's name.
+const LABEL: usize = 34;
+
+fn line(first: &str, subjects: &[Subject], cell: impl Fn(Subject) -> String) -> String {
+    let mut text = format!("| {first:<LABEL$} |");
+    for subject in subjects {
+        // Stock's own figures have no ratio beside them.
+        let width = if *subject == Subject::Stock { 11 } else { 14 };
+        text += &format!(" {:>width$} |", cell(*subject));
+    }
+    text + "\n"
 }
 
 fn cell(row: &Row, subject: Subject) -> String {
@@ -96,6 +102,14 @@ mod tests {
         let row = Row { service: Service::B, measure: "instructions".to_owned(), unit: "", values };
         let cells: Vec<String> = Subject::ALL.iter().map(|subject| cell(&row, *subject)).collect();
         assert_eq!(cells, ["61,500 (0.50)", "123,000", "–", "1,230,000 (10.00)", "–"]);
+    }
+
+    #[test]
+    fn no_line_is_wider_than_120_columns() {
+        let values = Subject::ALL.map(|subject| (subject, 244_623.0)).into();
+        let measure = "memory, 1,000 calls in flight".to_owned();
+        let text = markdown(&[Row { service: Service::B, measure, unit: "KiB", values }], &Subject::ALL);
+        assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
     }
 
     #[test]

@@ -31,7 +31,8 @@ pub async fn instructions(
 
 /// The system calls of one call.
 pub async fn system_calls(subject: Subject, service: Service, shape: Shape) -> anyhow::Result<f64> {
-    let calls = calls(shape);
+    // Few a call, and how few depends on how calls fall together: more of them than instructions need.
+    let calls = 5 * calls(shape);
     let run = |calls| under(Tool::Strace, subject, service, crate::subject::PLAIN, shape, calls);
     let (once, twice) = try_join(run(calls), run(2 * calls)).await?;
     Ok((total(&twice)? - total(&once)?) / calls as f64)
