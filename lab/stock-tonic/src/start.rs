@@ -1,6 +1,6 @@
 //! What both services need to be a process.
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{io::Write as _, net::SocketAddr, process::ExitCode};
 
 use anyhow::Context as _;
 use tokio::{
@@ -18,7 +18,7 @@ pub(crate) fn ended(mut runtime: Builder, serve: impl Future<Output = anyhow::Re
     match runtime.and_then(|runtime| runtime.block_on(serve)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -27,7 +27,8 @@ pub(crate) fn ended(mut runtime: Builder, serve: impl Future<Output = anyhow::Re
 /// Says where it listens, as ours do.
 pub(crate) fn listen(address: SocketAddr) -> anyhow::Result<TcpIncoming> {
     let incoming = TcpIncoming::bind(address).context("cannot listen")?.with_nodelay(Some(true));
-    println!("listening=http://{}", incoming.local_addr().context("no address")?);
+    let address = incoming.local_addr().context("no address")?;
+    writeln!(std::io::stdout(), "listening=http://{address}").context("cannot write to standard output")?;
     Ok(incoming)
 }
 
