@@ -55,8 +55,8 @@ fn refuses(flags: &[&str], exit: i32, sentence: &str) {
 
 #[test]
 fn says_what_to_do_when_the_port_is_taken() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let _listener = TcpListener::bind(taken).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap();
     let sentence = format!("port {} is taken; try --listen 127.0.0.1:0", taken.port());
     refuses(&["--listen", &taken.to_string()], 1, &sentence);
 }

@@ -216,8 +216,10 @@ fn trace(headers: &HeaderMap) -> impl Iterator<Item = (HeaderName, HeaderValue)>
 }
 
 fn new_request_id() -> HeaderValue {
-    let id = format!("{:016x}", rand::random::<u64>());
-    HeaderValue::try_from(id).expect("hex digits are a header value")
+    // Sixteen digits, each of half a byte. Without `format!`, which costs a call three times as much.
+    let random: [u8; 8] = rand::random();
+    let digits = random.map(|byte| [byte >> 4, byte & 15].map(|half| b"0123456789abcdef"[usize::from(half)]));
+    HeaderValue::from_bytes(digits.as_flattened()).expect("hex digits are a header value")
 }
 
 #[cfg(test)]

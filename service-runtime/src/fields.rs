@@ -16,9 +16,15 @@ pub fn single(headers: &HeaderMap, name: impl AsHeaderName) -> Result<Option<&He
 
 /// The values of a field that is a list, in order, as the one field that means the same; `None` where it is absent.
 pub fn list(headers: &HeaderMap, name: impl AsHeaderName) -> Option<HeaderValue> {
-    let values: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+    let all = headers.get_all(name);
+    let mut values = all.iter();
+    let first = values.next()?;
+    if values.next().is_none() {
+        return Some(first.clone());
+    }
+    let values: Vec<&[u8]> = all.iter().map(HeaderValue::as_bytes).collect();
     // Values that were read from a header make a value again.
-    if values.is_empty() { None } else { HeaderValue::from_bytes(&values.join(&b", "[..])).ok() }
+    HeaderValue::from_bytes(&values.join(&b", "[..])).ok()
 }
 
 /// A value that does not come again, such as an id: marked, so that HPACK does not keep it. It would take the place of one that

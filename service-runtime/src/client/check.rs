@@ -81,7 +81,10 @@ pub fn trailers(trailers: &HeaderMap) -> Result<(), Status> {
 
 /// There is nothing to say of OK: tonic reads the details of any status, and panics where they are not base64.
 pub fn safe(mut metadata: HeaderMap) -> HeaderMap {
-    metadata.remove(DETAILS);
+    // Few headers, and the next look at each is cheaper than one hash.
+    if metadata.keys().any(|name| name == DETAILS) {
+        metadata.remove(DETAILS);
+    }
     metadata
 }
 
@@ -90,8 +93,10 @@ fn early_status(headers: &mut HeaderMap, body: &impl Body) -> Option<Result<u32,
     if body.is_end_stream() {
         return status_of(headers);
     }
-    for name in [Status::GRPC_STATUS, Status::GRPC_MESSAGE, Status::GRPC_STATUS_DETAILS] {
-        headers.remove(name);
+    if headers.keys().any(|name| name.as_str().starts_with("grpc-")) {
+        for name in [Status::GRPC_STATUS, Status::GRPC_MESSAGE, Status::GRPC_STATUS_DETAILS] {
+            headers.remove(name);
+        }
     }
     None
 }

@@ -157,7 +157,7 @@ impl<S> Record<S> {
 
     fn tell_who_answered(&self, headers: &mut HeaderMap, call: &Call) {
         let peer_calls = call.peer_calls();
-        let peers = peer_calls.iter().filter_map(|peer| peer.served_by.as_ref()?.to_str().ok());
+        let peers = peer_calls.iter().filter_map(|peer| peer.served_by.as_ref());
         headers.insert(SERVED_BY, peers.fold(self.served_by.clone(), |hops, peer| joined(&hops, peer)));
     }
 }
@@ -186,9 +186,10 @@ fn tell_attempts(headers: &mut HeaderMap, call: &Call) {
 }
 
 /// `service-b/<instance>, service-a/<instance>`: last hop last.
-fn joined(own: &HeaderValue, peer: &str) -> HeaderValue {
-    let own_text = own.to_str().unwrap_or("");
-    HeaderValue::try_from(format!("{own_text}, {peer}")).unwrap_or_else(|_| own.clone())
+fn joined(own: &HeaderValue, peer: &HeaderValue) -> HeaderValue {
+    let hops = [own.as_bytes(), b", ", peer.as_bytes()].concat();
+    // Two header values make one.
+    HeaderValue::from_bytes(&hops).unwrap_or_else(|_| own.clone())
 }
 
 /// A line in the making. Dropped before it is finished, the caller is gone: CANCELLED.
