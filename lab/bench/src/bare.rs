@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use h2::{RecvStream, client, server};
 use http::{HeaderMap, HeaderValue, Request, Response, header::CONTENT_TYPE};
+use service_runtime::output::to_stderr;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -62,7 +63,7 @@ pub async fn serve(listener: TcpListener, role: Role) -> anyhow::Result<()> {
                 tokio::task::spawn_local(async move {
                     // The caller sees a reset, and not why.
                     if let Err(error) = answered(request, answer, role).await {
-                        eprintln!("a call failed: {error:#}");
+                        let _ = to_stderr(&format!("a call failed: {error:#}"));
                     }
                 });
             }

@@ -4,6 +4,7 @@ use std::{fs, process::ExitCode};
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Map, Value, json};
+use service_runtime::output::to_stdout;
 
 use crate::{
     native::{MANY, ONE},
@@ -34,7 +35,7 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let figures: Map<String, Value> =
             measured.iter().map(|figure| (figure.name.clone(), json!(rounded(figure.ratio)))).collect();
         fs::write(&file, format!("{:#}\n", Value::Object(figures)))?;
-        println!("{FILE} has the figures of now");
+        to_stdout(&format!("{FILE} has the figures of now\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
     let text = fs::read_to_string(&file).with_context(|| format!("no {FILE}; `.ci/bench-gate renew` writes it"))?;
@@ -49,7 +50,7 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let before =
             before.with_context(|| format!("{FILE} does not have {name:?}; `.ci/bench-gate renew` writes it"))?;
         let (line, is_over) = verdict(&name, before, ratio);
-        println!("{line}; {count:.1} a call");
+        to_stdout(&format!("{line}; {count:.1} a call\n"))?;
         failed |= is_over;
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -17,6 +17,7 @@ mod tools;
 
 use std::{net::SocketAddr, process::ExitCode};
 
+use service_runtime::output;
 use tokio::task::LocalSet;
 
 /// The services allocate with it, and so does the bare one, which is this program.
@@ -60,7 +61,7 @@ fn main() -> ExitCode {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from);
     runtime.and_then(|runtime| LocalSet::new().block_on(&runtime, run(args))).unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        output::complain(&format!("{error:#}"));
         ExitCode::FAILURE
     })
 }
@@ -76,7 +77,7 @@ async fn run(args: CommandLine) -> anyhow::Result<ExitCode> {
 
 async fn bare_until_signalled(role: bare::Role) -> anyhow::Result<ExitCode> {
     let (listener, address) = bare::bind().await?;
-    println!("listening=http://{address}");
+    output::to_stdout(&format!("listening=http://{address}\n"))?;
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         _ = terminate.recv() => Ok(ExitCode::SUCCESS),

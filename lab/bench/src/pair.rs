@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path, path::PathBuf};
 
 use anyhow::Context as _;
+use service_runtime::output::{to_stderr, to_stdout};
 
 use crate::{
     load::Shape,
@@ -87,7 +88,7 @@ impl Measured {
     async fn count(&mut self, service: Service, measure: &str, setting: Setting, shape: Shape) -> anyhow::Result<()> {
         let mut profiles = BTreeMap::new();
         for subject in self.subjects.iter().filter(|subject| subject.has(setting)) {
-            eprintln!("{service:?}, {measure}: {}", subject.name());
+            let _ = to_stderr(&format!("{service:?}, {measure}: {}", subject.name()));
             profiles.insert(*subject, tools::instructions(*subject, service, setting, shape).await?);
         }
         let instructions = profiles.iter().map(|(subject, profile)| (*subject, profile.instructions()));
@@ -109,13 +110,13 @@ impl Measured {
 
     async fn count_system_calls(&mut self, service: Service) -> anyhow::Result<()> {
         if !programs::has("strace") {
-            eprintln!("system calls are left out: there is no strace on this machine");
+            let _ = to_stderr("system calls are left out: there is no strace on this machine");
             return Ok(());
         }
         for (measure, shape) in [("system calls, 10 × 50", MANY), ("system calls, one at a time", ONE)] {
             let mut values = BTreeMap::new();
             for subject in &self.subjects {
-                eprintln!("{service:?}, {measure}: {}", subject.name());
+                let _ = to_stderr(&format!("{service:?}, {measure}: {}", subject.name()));
                 values.insert(*subject, tools::system_calls(*subject, service, shape).await?);
             }
             self.add(service, measure, "", values);
@@ -124,7 +125,7 @@ impl Measured {
     }
 
     async fn clock(&mut self, service: Service) -> anyhow::Result<()> {
-        eprintln!("{service:?}, by the clock");
+        let _ = to_stderr(&format!("{service:?}, by the clock"));
         let speeds = native::speeds(&self.subjects, service).await?;
         let mut add = |measure: &str, unit, value: fn(&native::Speed) -> f64| {
             let values = self.subjects.iter().copied().zip(speeds.iter().map(value)).collect();
@@ -140,7 +141,7 @@ impl Measured {
     async fn weigh(&mut self, service: Service) -> anyhow::Result<()> {
         let mut memories = BTreeMap::new();
         for subject in &self.subjects {
-            eprintln!("{service:?}, memory: {}", subject.name());
+            let _ = to_stderr(&format!("{service:?}, memory: {}", subject.name()));
             memories.insert(*subject, native::memory(*subject, service).await?);
         }
         let each =
@@ -153,7 +154,7 @@ impl Measured {
 
     fn give(&self, args: &Args) -> anyhow::Result<()> {
         let table = table::markdown(&self.rows, &self.subjects);
-        print!("{table}");
+        to_stdout(&table)?;
         if let Some(file) = &args.json {
             write(file, &format!("{:#}\n", table::json(&self.rows)))?;
         }

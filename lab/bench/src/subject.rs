@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
+use service_runtime::output::to_stderr;
 
 use crate::{
     message,
@@ -169,7 +170,7 @@ fn go() -> anyhow::Result<bool> {
             Ok(true)
         }
         Err(_) => {
-            eprintln!("grpc-go is left out: there is no Go on this machine");
+            let _ = to_stderr("grpc-go is left out: there is no Go on this machine");
             Ok(false)
         }
     }
