@@ -140,7 +140,7 @@ fn answered(cause: Cause, headers: &HeaderMap) -> Status {
 /// What is wrong with the messages of an answer.
 pub fn cause(wrong: &Wrong<Status>) -> Cause {
     Cause::Broken(match wrong {
-        Wrong::Failed(status) => return Cause::of_error(status),
+        Wrong::Failed(status) => return Cause::of(status),
         Wrong::Missing => Broken::NoMessage,
         Wrong::Second => Broken::TwoMessages,
         Wrong::CutShort => Broken::CutShort,

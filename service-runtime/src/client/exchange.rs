@@ -64,7 +64,7 @@ impl UnderWay {
 
     /// What has failed the call. How a connection ended is known best where its bytes are seen.
     fn cause(&self, error: &h2::Error) -> Cause {
-        match Cause::of_error(error) {
+        match Cause::of_h2(error) {
             Cause::ConnectionLost("closed") => self.0.end.get().copied().unwrap_or(Cause::ConnectionLost("closed")),
             cause => cause,
         }

@@ -1,4 +1,4 @@
-//! From the errors of tonic, hyper and h2 to a cause: by their types, never by their text.
+//! From the errors of h2 and the system to a cause: by their types, never by their text.
 
 use std::{error::Error, io};
 
@@ -21,7 +21,7 @@ impl Cause {
 
     /// The cause behind a status that it was put behind.
     pub(crate) fn behind(status: &Status) -> Option<Self> {
-        status.source().map(Self::of_error)
+        status.source().and_then(Self::known)
     }
 
     /// The cause of a failure of a call. What has no cause behind it was made by a generated client: it could not decode a message, or
@@ -34,28 +34,18 @@ impl Cause {
         Self::behind(status).unwrap_or(Cause::Broken(by_generated_code))
     }
 
-    /// What an error of tonic's transport means, by the first thing in its chain that says so.
-    pub(crate) fn of_error(error: &(dyn Error + 'static)) -> Self {
-        let chain = || std::iter::successors(Some(error), |&error| error.source());
-        let known = chain().find_map(|error| {
+    /// The first thing in an error's chain that is known.
+    fn known(error: &(dyn Error + 'static)) -> Option<Self> {
+        std::iter::successors(Some(error), |&error| error.source()).find_map(|error| {
             let cause = error.downcast_ref::<Cause>().copied();
-            let h2 = || error.downcast_ref::<h2::Error>().map(Self::of_h2);
-            let io = || error.downcast_ref::<io::Error>().map(Self::of_io);
-            // tonic keeps a clock of its own beside ours, on the same deadline.
-            let timeout = || error.is::<tonic::TimeoutExpired>().then_some(Cause::Timeout);
-            cause.or_else(h2).or_else(io).or_else(timeout)
-        });
-        let hyper = || chain().find_map(|error| error.downcast_ref::<hyper::Error>());
-        known.unwrap_or_else(|| match hyper() {
-            Some(error) if error.is_timeout() => Cause::ConnectionLost("no answer to keepalive"),
-            Some(error) if error.is_canceled() => Cause::NeverSent,
-            Some(_) => Cause::ConnectionLost("closed"),
-            // tonic's own queue before the connection: closed, for the connection is.
-            None => Cause::NeverSent,
+            let h2 = || error.downcast_ref().map(Self::of_h2);
+            let io = || error.downcast_ref().map(Self::of_io);
+            cause.or_else(h2).or_else(io)
         })
     }
 
-    fn of_h2(error: &h2::Error) -> Self {
+    /// What has failed a stream, or all streams of a connection.
+    pub(crate) fn of_h2(error: &h2::Error) -> Self {
         match error.reason() {
             None => error.get_io().map_or(Cause::ConnectionLost("closed"), Self::of_io),
             // h2 says so of streams above the last one that the peer names; the others end with the connection.
@@ -77,31 +67,23 @@ impl Cause {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use http::Request;
-    use hyper::client::conn::{http1, http2};
-    use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::io::{AsyncWriteExt, duplex};
 
     use super::*;
 
     const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
 
-    fn request() -> Request<String> {
-        Request::get("http://service-a/").body(String::new()).unwrap()
-    }
-
     /// What becomes of a call, the first on its connection, whose peer says SETTINGS and then this frame.
     async fn caused_by(frame: &[u8]) -> Cause {
         let (client, mut peer) = duplex(64 * 1024);
         let (mut sender, connection) = h2::client::handshake(client).await.unwrap();
-        let (answer, _) = sender.send_request(request().map(drop), true).unwrap();
+        let (answer, _) = sender.send_request(Request::get("http://service-a/").body(()).unwrap(), true).unwrap();
         tokio::spawn(connection);
         // The connection's turn: it sends the request.
         tokio::task::yield_now().await;
         peer.write_all(&[&SETTINGS, frame].concat()).await.unwrap();
-        Cause::of_error(&answer.await.unwrap_err())
+        Cause::of_h2(&answer.await.unwrap_err())
     }
 
     #[test]
@@ -147,7 +129,7 @@ mod tests {
     fn does_not_take_its_own_complaint_about_the_peer_for_the_peers_word() {
         // Made here, not received: neither GOAWAY nor RST_STREAM of the peer's.
         let own = h2::Error::from(h2::Reason::REFUSED_STREAM);
-        assert_eq!(Cause::of_error(&own), Cause::Broken(Broken::Http2));
+        assert_eq!(Cause::of_h2(&own), Cause::Broken(Broken::Http2));
     }
 
     #[tokio::test]
@@ -167,44 +149,5 @@ mod tests {
         for frame in [&status_after_another_header[..], &window_update_by_zero] {
             assert_eq!(caused_by(frame).await, Cause::Broken(Broken::Http2), "{frame:?}");
         }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn reads_an_unanswered_ping() {
-        let (client, mut peer) = duplex(64 * 1024);
-        peer.write_all(&SETTINGS).await.unwrap();
-        let (interval, answer) = (Duration::from_secs(10), Duration::from_secs(3));
-        let mut builder = http2::Builder::new(TokioExecutor::new());
-        builder.timer(TokioTimer::new()).keep_alive_interval(interval).keep_alive_timeout(answer);
-        let (mut sender, connection) = builder.handshake(TokioIo::new(client)).await.unwrap();
-        tokio::spawn(connection);
-        let error = sender.send_request(request()).await.unwrap_err();
-        assert_eq!(Cause::of_error(&error), Cause::ConnectionLost("no answer to keepalive"));
-    }
-
-    #[tokio::test]
-    async fn tells_a_call_that_was_never_sent_from_one_that_was() {
-        let (client, _peer) = duplex(64 * 1024);
-        let opened = http2::handshake(TokioExecutor::new(), TokioIo::new(client)).await;
-        let (mut sender, connection) = opened.unwrap();
-        drop(connection);
-        let error = sender.send_request(request()).await.unwrap_err();
-        assert_eq!(Cause::of_error(&error), Cause::NeverSent);
-        let (client, mut peer) = duplex(64 * 1024);
-        let (mut sender, connection) = http1::handshake(TokioIo::new(client)).await.unwrap();
-        tokio::spawn(connection);
-        let takes_it_and_closes = async move { peer.read_u8().await.unwrap() };
-        let (answer, _) = tokio::join!(sender.send_request(request()), takes_it_and_closes);
-        assert_eq!(Cause::of_error(&answer.unwrap_err()), Cause::ConnectionLost("closed"));
-    }
-
-    #[test]
-    fn takes_a_queue_without_a_connection_for_never_sent() {
-        assert_eq!(Cause::of_error(&std::fmt::Error), Cause::NeverSent);
-    }
-
-    #[test]
-    fn takes_tonics_clock_for_our_own() {
-        assert_eq!(Cause::of_error(&tonic::TimeoutExpired(())), Cause::Timeout);
     }
 }
