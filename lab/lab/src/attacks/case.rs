@@ -28,7 +28,12 @@ impl Case {
 
     /// Whether it takes long, and nothing meanwhile: such attacks go on side by side.
     pub fn waits(&self) -> bool {
-        self.expected.within.latest > Duration::from_secs(2) && self.expected.then != Then::HasEnough
+        self.expected.within.latest > Duration::from_secs(2) && !self.floods()
+    }
+
+    /// Whether it sends as much as it can.
+    pub fn floods(&self) -> bool {
+        self.expected.then == Then::HasEnough
     }
 
     /// Whether it is about the plain face, or about health: what tonic's own guide does not give a server.
