@@ -22,7 +22,7 @@ pub struct Args {
 }
 
 const FILE: &str = "lab/bench/gate.json";
-/// How much more than committed is let through. Five runs on a busy machine were within 0.4 %; the rest is for the optimizer, which moves
+/// How much more than committed is let through. Three runs on a busy machine were within 0.4 %; the rest is for the optimizer, which moves
 /// things where nobody has touched them.
 const TOLERANCE: f64 = 0.03;
 

@@ -74,7 +74,7 @@ fn number(value: f64) -> String {
 
 /// The page with this table between the lines that mark its place. `None` where they are not there.
 pub fn renewed(page: &str, table: &str) -> Option<String> {
-    const BEGIN: &str = "<!-- The table begins; `cargo bench-pair --full --write` renews it. -->\n";
+    const BEGIN: &str = "<!-- The table begins; `cargo bench-pair --write` renews it. -->\n";
     const END: &str = "<!-- The table ends. -->\n";
     let (before, rest) = page.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_page_gets_another_table_and_keeps_its_text() {
-        let page = "before\n<!-- The table begins; `cargo bench-pair --full --write` renews it. -->\nold\n<!-- The table ends. -->\nafter\n";
+        let page = "before\n<!-- The table begins; `cargo bench-pair --write` renews it. -->\nold\n<!-- The table ends. -->\nafter\n";
         assert_eq!(renewed(page, "new\n"), Some(page.replace("old", "new")));
         assert_eq!(renewed("no place", "new\n"), None);
     }

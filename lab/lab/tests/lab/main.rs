@@ -27,4 +27,5 @@ mod unix;
 #[cfg(target_os = "linux")]
 mod unwritten;
 mod up;
+mod wire;
 mod zones;

@@ -1,10 +1,12 @@
-//! The table, a test a line.
+//! Every attack and bad request, a test a line: what A and B answer, and what becomes of the connection.
+//!
+//! Tests run in the order of their names. These come late, when those attacks that take long are over, and block nobody's turn.
 
 use std::sync::{Mutex, PoisonError};
 
 use lab::attacks::{describe, table};
 
-use super::field::both;
+use crate::attacks::field::both;
 
 /// Floods come one at a time: a server that does not get the CPU to read them has not had enough of them.
 static FLOODS: Mutex<()> = Mutex::new(());
