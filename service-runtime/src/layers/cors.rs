@@ -22,7 +22,7 @@ const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
 );
 /// What a page may read, beside what the Fetch standard lets it read anyway.
 const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static(
-    "allow, grpc-retry-pushback-ms, grpc-status, received-timeout-ms, retry-after, rpc-behavior-ignored, sent-timeout-ms, served-by, \
+    "allow, grpc-retry-pushback-ms, grpc-status, received-timeout-ms, retry-after, rpc-behavior-ignored, sent-attempts, sent-timeout-ms, served-by, \
      x-request-id",
 );
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");

@@ -95,7 +95,7 @@ fn told(answer: &str) -> BTreeMap<&str, &str> {
 }
 
 const EXPOSED: &str = "allow, grpc-retry-pushback-ms, grpc-status, received-timeout-ms, retry-after, rpc-behavior-ignored, \
-                       sent-timeout-ms, served-by, x-request-id";
+                       sent-attempts, sent-timeout-ms, served-by, x-request-id";
 
 #[tokio::test]
 async fn tells_a_browser_that_a_page_of_an_allowed_origin_may_ask() {
