@@ -118,7 +118,7 @@ pub async fn keep<T>(deadline: Option<Deadline>, work: impl Future<Output = T>) 
     }
 }
 
-/// That long after `instant`, or so long after it that it makes no difference: a configuration may hold any duration.
+/// `duration` after `instant`, or [`FOREVER`] after it where that is shorter: a configuration may hold a duration that no clock can add.
 pub fn after(instant: Instant, duration: Duration) -> Instant {
     instant + duration.min(FOREVER)
 }

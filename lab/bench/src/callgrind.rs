@@ -36,7 +36,7 @@ impl Profile {
         self.own.values().sum()
     }
 
-    /// The share of one of so many calls.
+    /// The cost of one call, where this is the cost of `calls` of them.
     pub fn of_one(mut self, calls: f64) -> Profile {
         self.own.values_mut().chain(self.calls.values_mut()).for_each(|cost| *cost /= calls);
         self.allocations /= calls;

@@ -22,8 +22,8 @@ pub struct Args {
 }
 
 const FILE: &str = "lab/bench/gate.json";
-/// How much more than committed is let through. Three runs on a busy machine were within 0.4 %; the rest is for the optimizer, which moves
-/// things where nobody has touched them.
+/// How much more than committed is let through, as a share. Three runs on a busy machine were within 0.4 %; the rest is for the optimizer,
+/// which may compile unchanged code in another way when code beside it changes.
 const TOLERANCE: f64 = 0.03;
 
 /// Measures, then compares or writes. Exit code 1 where a call costs more than is committed.

@@ -8,9 +8,12 @@ use std::{
 use anyhow::Context as _;
 use bytes::Bytes;
 use h2::{SendStream, client};
-use tokio::{net::TcpStream, task::JoinSet};
+use tokio::{net::TcpStream, task::JoinSet, time::timeout};
 
 use crate::message;
+
+/// A load takes seconds, under callgrind a minute: after this time a service hangs.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// How the calls are made.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,7 +24,7 @@ pub struct Shape {
     pub streams: usize,
     /// The bytes of the text in a message.
     pub size: usize,
-    /// With a `grpc-timeout`, so long that it never passes.
+    /// Whether calls have a `grpc-timeout`. It is far longer than any call takes.
     pub deadline: bool,
 }
 
@@ -52,7 +55,8 @@ impl Client {
         Ok(())
     }
 
-    /// Begins a call, with all of its message or with half. It stays in flight while nobody answers and what is returned is kept.
+    /// Begins a call, with all of its message or with half of it. It stays in flight until the server answers, or until the stream that is
+    /// returned is dropped.
     pub async fn begin(&self, path: &str, frame: &Bytes, whole: bool) -> anyhow::Result<SendStream<Bytes>> {
         let (answer, mut body) =
             self.requests.clone().ready().await?.send_request(message::head(path, None)?, false)?;
@@ -65,7 +69,7 @@ impl Client {
 /// Makes `calls` calls in this shape, and returns how long each took.
 pub async fn run(address: SocketAddr, path: &'static str, shape: Shape, calls: usize) -> anyhow::Result<Vec<Duration>> {
     let frame = message::of_size(shape.size);
-    let timeout = shape.deadline.then_some("3600S");
+    let grpc_timeout = shape.deadline.then_some("3600S");
     let mut loops = JoinSet::new();
     let places = shape.connections * shape.streams;
     for connection in 0..shape.connections {
@@ -78,16 +82,19 @@ pub async fn run(address: SocketAddr, path: &'static str, shape: Shape, calls: u
                 let mut took = Vec::with_capacity(own);
                 for _ in 0..own {
                     let began = Instant::now();
-                    message::call(requests.clone(), path, frame.clone(), timeout).await?;
+                    message::call(requests.clone(), path, frame.clone(), grpc_timeout).await?;
                     took.push(began.elapsed());
                 }
                 anyhow::Ok(took)
             });
         }
     }
-    let mut took = Vec::with_capacity(calls);
-    while let Some(part) = loops.join_next().await {
-        took.extend(part??);
-    }
-    Ok(took)
+    let all = async {
+        let mut took = Vec::with_capacity(calls);
+        while let Some(part) = loops.join_next().await {
+            took.extend(part??);
+        }
+        Ok(took)
+    };
+    timeout(LOAD_TIMEOUT, all).await.context("a service did not answer all calls of a load within ten minutes")?
 }

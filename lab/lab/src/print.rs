@@ -26,7 +26,7 @@ pub fn print_as_it_is(text: &str) {
     }
 }
 
-/// Returns once something could not be printed: nobody sees what the command does any more.
+/// Returns once standard output could not be written. The command is to end then, for its user would not see what it does.
 pub async fn failed() {
     FAILED.notified().await;
 }

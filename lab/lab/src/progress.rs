@@ -17,7 +17,7 @@ pub struct Progress {
 const CLEAR: &str = "\r\x1b[K";
 
 impl Progress {
-    /// For so many things, which take about that long together; each counts for as much as any other, but where `next_takes` says it.
+    /// For `total` steps that take `about` that time together: each an equal share of it, unless `next_takes` says how long one takes.
     pub fn new(total: usize, about: Duration) -> Self {
         Progress { total, begun: 0, left: about, on_terminal: io::stderr().is_terminal() }
     }

@@ -228,7 +228,7 @@ fn row(failure: &Failure, seen: &anyhow::Result<CallOutcome>, contract: Verdict)
     }
 }
 
-/// At most so many characters.
+/// The text, cut to `most` characters.
 fn first(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some(_) => text.chars().take(most - 1).chain(['…']).collect(),

@@ -35,7 +35,8 @@ use crate::status::Cause;
 /// life, with all calls on it: under short deadlines that is every second. So the mistakes are not counted.
 const GIVEN_UP: usize = 1_000;
 
-/// What an answer may have sent unread, and all answers together, in bytes; and its headers. hyper's own.
+/// What one answer may have sent that was not read yet, what all answers of a connection may together, and the most that an answer's headers
+/// may take, in bytes. The values that hyper's client has.
 const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 5 * 1024 * 1024;
 const HEADER_LIST: u32 = 16 * 1024;
@@ -188,12 +189,6 @@ impl Connection {
     /// The calls that the peer allows at once, now.
     pub fn stream_limit(&self) -> u32 {
         self.0.seen.stream_limit.load(Ordering::Relaxed)
-    }
-
-    /// How the connection ended, once it has.
-    #[cfg(test)]
-    pub fn end(&self) -> Option<Cause> {
-        self.0.seen.end.get().copied()
     }
 
     /// Whether no new call can be made on this connection.

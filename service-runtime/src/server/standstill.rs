@@ -29,7 +29,7 @@ pub(super) async fn watch() -> Infallible {
     }
 }
 
-/// What is missing, at least, where there were so long between two looks.
+/// How long the process stood still, at least, where it was `between` two looks: the time beyond [`LOOK`]. `None` below half a second.
 fn missed(between: Duration) -> Option<Duration> {
     between.checked_sub(LOOK).filter(|missed| *missed >= WORTH_TELLING)
 }

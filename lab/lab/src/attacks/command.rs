@@ -131,7 +131,8 @@ const LONGEST_STALL: Duration = Duration::from_secs(10);
 const EVERYTHING: Duration = Duration::from_secs(40);
 
 impl Table {
-    /// For so many lines, which take a little each, and as long as the longest wait together.
+    /// For a table of `lines` attacks, and the time that they take: a share of the whole table's; where one of them `waits` for the server to
+    /// give up, at least that long.
     fn begin(columns: &'static [Column], lines: usize, waits: bool) -> Self {
         let everything = u32::try_from(table::CASES.len() + DRAINS.len()).unwrap_or(u32::MAX);
         let share = EVERYTHING / everything * u32::try_from(lines).unwrap_or(u32::MAX);

@@ -79,7 +79,7 @@ async fn is_gone_when_the_peer_takes_no_byte_for_as_long_as_keepalive_would_wait
     let connection = Connection::over(client, Opening::for_tests()).await.unwrap();
     assert!(timeout(STALLED - Duration::from_millis(10), connection.gone()).await.is_err(), "gone too early");
     timeout(Duration::from_millis(20), connection.gone()).await.expect("gone");
-    assert_eq!(connection.end(), Some(Cause::ConnectionLost("no answer to keepalive")));
+    assert_eq!(connection.seen().end.get(), Some(&Cause::ConnectionLost("no answer to keepalive")));
 }
 
 #[tokio::test(start_paused = true)]
